@@ -1,0 +1,23 @@
+"""One token mixer a file; importing the folder registers them all."""
+
+from summarymixing_sb.mixers.base import Mixer
+from summarymixing_sb.mixers.none import NoMixer
+from summarymixing_sb.mixers.rope_sdpa import RoPESDPA
+from summarymixing_sb.mixers.speechbrain import (
+    HyperMixing,
+    MultiheadAttention,
+    RelPosMHAXL,
+    RoPEMHA,
+)
+from summarymixing_sb.mixers.summary_mixing import SummaryMixing
+
+__all__ = [
+    "HyperMixing",
+    "Mixer",
+    "MultiheadAttention",
+    "NoMixer",
+    "RelPosMHAXL",
+    "RoPEMHA",
+    "RoPESDPA",
+    "SummaryMixing",
+]

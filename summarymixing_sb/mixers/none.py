@@ -1,0 +1,29 @@
+"""No mixing at all: what the other parts of an encoder reach alone."""
+
+import torch
+
+from summarymixing_sb.mixers.base import Mixer
+from summarymixing_sb.registry import register_mixer
+
+
+@register_mixer("none")
+class NoMixer(Mixer):
+    """The row "CNN only" of arXiv 2307.07421: a Branchformer layer leaves the branch out.
+
+    It takes the arguments of every mixer and has no parameters. Positions are as for
+    SummaryMixing, so that the two rows differ in the branch alone.
+
+    Example
+    -------
+    >>> NoMixer(d_model=4)(torch.ones(1, 2, 4)).sum()
+    tensor(0.)
+    """
+
+    position = "absolute"
+
+    def __init__(self, d_model, nhead=1, dropout=0.0, d_ffn=None):
+        super().__init__()
+
+    def forward(self, x, padding_mask=None, chunks=None, positions=None):
+        """Give zeros: with the residual connection around it, the frames stay as they are."""
+        return torch.zeros_like(x)

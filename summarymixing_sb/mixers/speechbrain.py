@@ -1,0 +1,77 @@
+"""SpeechBrain's own mixers behind our call, with SpeechBrain's parameter names and outputs."""
+
+from speechbrain.nnet import attention, hypermixing
+
+from summarymixing_sb.mixers.base import Mixer
+from summarymixing_sb.mixers.masks import chunk_attention_mask
+from summarymixing_sb.positions import SinusoidalPositions
+from summarymixing_sb.registry import register_mixer
+
+
+class _SelfAttention(Mixer):
+    """Call a SpeechBrain attention, the other base of each class below, on x alone."""
+
+    def forward(self, x, padding_mask=None, chunks=None, positions=None):
+        """Mix frames, see :meth:`Mixer.forward`. Time and memory are quadratic in T."""
+        mask = None if chunks is None else chunk_attention_mask(x.size(1), chunks, x.device)
+        return super(Mixer, self).forward(
+            x,
+            x,
+            x,
+            attn_mask=mask,
+            key_padding_mask=padding_mask,
+            pos_embs=positions,
+            return_attn_weights=False,
+        )
+
+
+@register_mixer("regularMHA")
+class MultiheadAttention(_SelfAttention, attention.MultiheadAttention):
+    """Dot-product self-attention with absolute positions (arXiv 1706.03762)."""
+
+    position = "absolute"
+
+    def __init__(self, d_model, nhead=1, dropout=0.0, d_ffn=None):
+        super().__init__(nhead=nhead, d_model=d_model, dropout=dropout)
+
+
+@register_mixer("RelPosMHAXL")
+class RelPosMHAXL(_SelfAttention, attention.RelPosMHAXL):
+    """Self-attention with the relative positions of Transformer-XL (arXiv 1901.02860)."""
+
+    position = "relative"
+
+    def __init__(self, d_model, nhead=1, dropout=0.0, d_ffn=None):
+        super().__init__(embed_dim=d_model, num_heads=nhead, dropout=dropout)
+
+
+@register_mixer("RoPEMHA")
+class RoPEMHA(_SelfAttention, attention.RoPEMHA):
+    """Self-attention with rotary positions (arXiv 2104.09864), as SpeechBrain computes it."""
+
+    def __init__(self, d_model, nhead=1, dropout=0.0, d_ffn=None):
+        super().__init__(embed_dim=d_model, num_heads=nhead, dropout=dropout)
+
+
+@register_mixer("hypermixing")
+class HyperMixing(Mixer, hypermixing.HyperMixing):
+    """Multi-head HyperMixing (arXiv 2203.03691). It sees the whole utterance, never chunks."""
+
+    supports_chunks = False
+
+    def __init__(self, d_model, nhead=1, dropout=0.0, d_ffn=None):
+        hypermixing.HyperMixing.__init__(
+            self,
+            input_output_dim=d_model,
+            hypernet_size=d_ffn or 4 * d_model,
+            num_heads=nhead,
+        )
+        # SpeechBrain's table of positions ends at 3000 frames.
+        self.positional_encoding = SinusoidalPositions(d_model)
+
+    def forward(self, x, padding_mask=None, chunks=None, positions=None):
+        """Mix frames, see :meth:`Mixer.forward`."""
+        if chunks is not None:
+            raise ValueError("hypermixing sees the whole utterance: it cannot work on chunks.")
+        mixed, _ = hypermixing.HyperMixing.forward(self, x, x, x, key_padding_mask=padding_mask)
+        return mixed

@@ -1,0 +1,202 @@
+"""SummaryMixing: every frame meets the mean of all frames, in linear time.
+
+Letters: B batch, T frames, N chunks, C frames of a chunk, D model width, d summary width.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from summarymixing_sb.mixers.base import Mixer
+from summarymixing_sb.mixers.heads import head_mlp, reset_linear
+from summarymixing_sb.mixers.original import convert_original_state_dict
+from summarymixing_sb.registry import register_mixer
+from summarymixing_sb.summary import chunk_means, utterance_mean
+
+FORMS = ("full", "lite", "fast")
+
+#: The two official variants. Results depend on which, so every result says it.
+PRESETS = {
+    # Behind the table of Interspeech 2024: LayerNorm on f(x) and on the mean, no dropout.
+    "interspeech2024": {"layer_norm": True, "dropout": False},
+    # The later one for SpeechBrain 1.0: no LayerNorm, dropout on what enters the combiner.
+    "speechbrain1.0": {"layer_norm": False, "dropout": True},
+}
+
+SUMMARY_DROPOUTS = ("per_frame", "shared")
+
+
+@register_mixer("SummaryMixing")
+class SummaryMixing(Mixer):
+    """SummaryMixing (arXiv 2307.07421, section 2.1; ``fast`` is that of arXiv 2409.07165).
+
+    ``full``: h_t = c([f(x_t) ; mean of s(x)]). ``lite``: h_t = mean of s(x). ``fast``: as full,
+    with f and s the two halves of one Linear + GELU. The mean is over the utterance or, given
+    chunks, over what a frame's chunk sees. The concatenation is never made: the combiner's weight
+    is split, c([f ; s]) = GELU(W_f f + W_s s + b), and W_s s is computed once per mean.
+
+    Arguments
+    ---------
+    d_model : int
+        Width D of the input and of the output.
+    nhead : int
+        Heads of f and s (block-diagonal weights); the combiner c is never split.
+    dropout : float
+        Dropout probability on both inputs of the combiner, where the preset has dropout.
+    d_ffn : int, optional
+        Not used.
+    preset : str
+        "interspeech2024" or "speechbrain1.0", see :data:`PRESETS`.
+    form : str
+        "full", "lite" or "fast".
+    local_hidden, summary_hidden : list of int, optional
+        Hidden widths of f and of s; ``[d_model]`` by default. Lite has no f, fast no hidden layer.
+    local_out, summary_out : int, optional
+        Output widths of f and of s; ``d_model`` by default.
+    summary_dropout : str
+        How dropout falls on the summary in training: "per_frame" draws a mask for each frame, as
+        the 1.0 preset was trained, and needs the summary repeated over time; "shared" draws one
+        mask for each mean, which is faster.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, the heads do not divide a width, or widths do not fit the form.
+
+    Example
+    -------
+    >>> mixer = SummaryMixing(d_model=64, nhead=4)
+    >>> mixer(torch.rand(2, 100, 64)).shape
+    torch.Size([2, 100, 64])
+    """
+
+    position = "absolute"
+    branch_merge = "mlp"
+
+    def __init__(
+        self,
+        d_model,
+        nhead=1,
+        dropout=0.0,
+        d_ffn=None,
+        preset="speechbrain1.0",
+        form="full",
+        local_hidden=None,
+        local_out=None,
+        summary_hidden=None,
+        summary_out=None,
+        summary_dropout="per_frame",
+    ):
+        super().__init__()
+        _check_choice("preset", preset, PRESETS)
+        _check_choice("form", form, FORMS)
+        _check_choice("summary_dropout", summary_dropout, SUMMARY_DROPOUTS)
+        local_hidden = [d_model] if local_hidden is None else list(local_hidden)
+        summary_hidden = [d_model] if summary_hidden is None else list(summary_hidden)
+        local_out, summary_out = local_out or d_model, summary_out or d_model
+        if form == "lite" and summary_out != d_model:
+            raise ValueError(
+                f"form='lite' gives the mean itself, so summary_out must be d_model={d_model}, "
+                f"not {summary_out}."
+            )
+        if form == "fast" and local_out != summary_out:
+            raise ValueError(
+                "form='fast' splits one layer into equal halves, so local_out and summary_out "
+                f"must be the same, not {local_out} and {summary_out}."
+            )
+
+        self.form, self.nhead, self.summary_dropout = form, nhead, summary_dropout
+        self.dropout = nn.Dropout(dropout if PRESETS[preset]["dropout"] else 0.0)
+        if form == "fast":
+            self.joint = head_mlp([d_model, local_out + summary_out], nhead)
+        else:
+            self.summary = head_mlp([d_model, *summary_hidden, summary_out], nhead)
+        if form == "full":
+            self.local = head_mlp([d_model, *local_hidden, local_out], nhead)
+
+        layer_norm = PRESETS[preset]["layer_norm"]
+        self.summary_norm = nn.LayerNorm(summary_out) if layer_norm else nn.Identity()
+        if form != "lite":
+            self.local_norm = nn.LayerNorm(local_out) if layer_norm else nn.Identity()
+            self.combine_local = nn.Linear(local_out, d_model)
+            self.combine_summary = nn.Linear(summary_out, d_model, bias=False)
+        self.reset_mixer_parameters()
+
+    def reset_mixer_parameters(self):
+        """Xavier normal with the fans of one head, and those of the whole combiner."""
+        for name in ("joint", "local", "summary"):
+            for linear in list(getattr(self, name, ()))[::2]:
+                reset_linear(linear)
+        if self.form != "lite":
+            fan_in = self.combine_local.in_features + self.combine_summary.in_features
+            reset_linear(self.combine_local, fan_in)
+            reset_linear(self.combine_summary, fan_in)
+
+    def forward(self, x, padding_mask=None, chunks=None, positions=None):
+        """Mix frames, see :meth:`Mixer.forward`. Time and memory are linear in T."""
+        time = x.size(1)
+        if chunks is not None and time % chunks.chunk_size:
+            # Fill the last chunk up, so that every chunk is a slice of the same shape.
+            missing = -time % chunks.chunk_size
+            if padding_mask is None:
+                padding_mask = x.new_zeros(x.size(0), time, dtype=torch.bool)
+            x = F.pad(x, (0, 0, 0, missing))
+            padding_mask = F.pad(padding_mask, (0, missing), value=True)
+
+        local, frames = self._project(x)
+        if chunks is None:
+            summary = utterance_mean(frames, padding_mask)  # (B, 1, d)
+        else:
+            summary = chunk_means(frames, chunks, padding_mask)  # (B, N, d)
+        summary = self.summary_norm(summary).unsqueeze(2)  # (B, N, 1, d)
+
+        chunk_shape = (summary.size(1), x.size(1) // summary.size(1))  # (N, C)
+        if self.form == "lite":
+            mixed = summary.expand(-1, -1, chunk_shape[1], -1)
+        else:
+            mixed = self._combine(self.local_norm(local).unflatten(1, chunk_shape), summary)
+        return mixed.flatten(1, 2)[:, :time]
+
+    def _project(self, x):
+        """Give f(x), or None for lite, and s(x): both (B, T, .)."""
+        if self.form == "lite":
+            return None, self.summary(x)
+        if self.form == "full":
+            return self.local(x), self.summary(x)
+        # Each head gives its local half, then its summary half.
+        by_head = self.joint(x).unflatten(-1, (self.nhead, 2, -1))
+        return by_head.select(-2, 0).flatten(-2), by_head.select(-2, 1).flatten(-2)
+
+    def _combine(self, local, summary):
+        """Combine (B, N, C, d) frames with (B, N, 1, d) means: (B, N, C, D)."""
+        if self.training and self.dropout.p > 0 and self.summary_dropout == "per_frame":
+            summary = summary.expand(-1, -1, local.size(2), -1)
+        summary = self.combine_summary(self.dropout(summary))
+        return F.gelu(self.combine_local(self.dropout(local)) + summary)
+
+    def load_original_state_dict(self, state_dict):
+        """Load the parameters of one layer of the original implementation.
+
+        Arguments
+        ---------
+        state_dict : dict
+            Names as in the original: ``local_proj.linear.w.weight`` and so on, see
+            :func:`summarymixing_sb.mixers.original.convert_original_state_dict`.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or the parameters are those of another form, preset or size.
+        """
+        try:
+            self.load_state_dict(convert_original_state_dict(state_dict))
+        except RuntimeError as error:
+            raise ValueError(
+                "These parameters are not those of this layer; do form, preset, nhead and the "
+                f"widths agree? {error}"
+            ) from error
+
+
+def _check_choice(option, value, choices):
+    if value not in choices:
+        raise ValueError(f"{option}={value!r} is unknown; it is one of {', '.join(choices)}.")

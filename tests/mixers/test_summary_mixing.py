@@ -1,0 +1,146 @@
+"""The fast form of SummaryMixing against its definition."""
+
+import pytest
+import torch
+from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
+
+from summarymixing_sb.mixers.heads import HeadLinear
+from summarymixing_sb.mixers.naive import naive_summary_mixing
+from summarymixing_sb.mixers.summary_mixing import FORMS, PRESETS, SummaryMixing
+
+CHUNKS = {
+    "utterance": None,
+    "chunks": DynChunkTrainConfig(4, None),
+    "limited": DynChunkTrainConfig(4, 2),
+    "alone": DynChunkTrainConfig(3, 0),
+    "causal": DynChunkTrainConfig(1, None),
+    "longer than the speech": DynChunkTrainConfig(50, 1),
+}
+
+
+def make_mixer(form, preset, nhead, **options):
+    mixer = SummaryMixing(12, nhead, form=form, preset=preset, **options).double().eval()
+    for norm in (mixer.summary_norm, getattr(mixer, "local_norm", None)):
+        if isinstance(norm, torch.nn.LayerNorm):  # not at its trivial initial value
+            torch.nn.init.normal_(norm.weight)
+            torch.nn.init.normal_(norm.bias)
+    return mixer
+
+
+def output_and_gradients(function, mixer, x, weights):
+    x = x.clone().requires_grad_()
+    mixer.zero_grad()
+    out = function(x)
+    (out * weights).sum().backward()
+    gradients = [p.grad.clone() for p in mixer.parameters() if p.grad is not None]
+    assert len(gradients) == len(list(mixer.parameters()))
+    return [out.detach(), x.grad, *gradients]
+
+
+def relative_error(fast, slow):
+    return ((fast - slow).norm() / slow.norm().clamp(min=1e-30)).item()
+
+
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
+@pytest.mark.parametrize("nhead", [1, 4])
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("time", [1, 7, 13])
+def test_equals_definition(form, preset, nhead, chunks, time):
+    mixer = make_mixer(form, preset, nhead)
+    x = torch.randn(3, time, 12, dtype=torch.double)
+    # A full row, a padded one, and one that is all padding.
+    padding_mask = torch.arange(time) >= torch.tensor([[time], [max(1, time // 2)], [0]])
+    weights = torch.randn(3, time, 12, dtype=torch.double)
+    for mask in (None, padding_mask):
+        fast = output_and_gradients(lambda x: mixer(x, mask, chunks), mixer, x, weights)  # noqa: B023
+        slow = output_and_gradients(
+            lambda x: naive_summary_mixing(mixer, x, mask, chunks),  # noqa: B023
+            mixer,
+            x,
+            weights,
+        )
+        assert max(map(relative_error, fast, slow)) < 1e-10
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_padding_is_never_read(form):
+    mixer = SummaryMixing(8, form=form)
+    x = torch.randn(2, 9, 8)
+    padding_mask = torch.arange(9) >= torch.tensor([[9], [4]])
+    clean = mixer(x, padding_mask)[~padding_mask]
+    x[padding_mask] = torch.nan
+    assert torch.equal(mixer(x, padding_mask)[~padding_mask], clean)
+
+
+def test_dropout_on_summary_is_per_frame_or_shared():
+    x = torch.randn(1, 50, 8)
+    for summary_dropout, differ in (("per_frame", True), ("shared", False)):
+        mixer = SummaryMixing(8, dropout=0.5, summary_dropout=summary_dropout)
+        with torch.no_grad():  # only the summary counts, so frames differ by its dropout alone
+            mixer.combine_local.weight.zero_()
+        out = mixer(x)
+        assert (out.std(dim=1).max() > 1e-3) == differ
+        mixer.eval()
+        assert mixer(x).std(dim=1).max() < 1e-6
+
+
+def test_preset_without_dropout_has_none():
+    mixer = SummaryMixing(8, dropout=0.5, preset="interspeech2024").train()
+    x = torch.randn(2, 9, 8)
+    assert torch.equal(mixer(x), mixer(x))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("chunks", [None, DynChunkTrainConfig(4, 1)], ids=["utterance", "chunks"])
+def test_every_tensor_is_made_on_the_device_of_the_input(form, chunks):
+    mixer = SummaryMixing(8, 2, form=form, dropout=0.1).to("meta")
+    x = torch.empty(2, 9, 8, device="meta")
+    padding_mask = torch.empty(2, 9, dtype=torch.bool, device="meta")
+    for mask in (None, padding_mask):
+        assert mixer(x, mask, chunks).device.type == "meta"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("chunks", [None, DynChunkTrainConfig(16, 2)], ids=["utterance", "chunks"])
+def test_bfloat16_sums_in_float32(form, chunks):
+    mixer = SummaryMixing(32, form=form)
+    x = torch.randn(2, 2000, 32) + 1
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = mixer(x, chunks=chunks)
+    # A bfloat16 running sum would stop growing after 256 frames and be off by far more.
+    assert relative_error(low.float(), mixer(x, chunks=chunks)) < 0.02
+
+
+def test_saves_no_tensor_that_is_quadratic_in_time():
+    mixer = SummaryMixing(8)
+    time, sizes = 512, []
+
+    def pack(tensor):
+        sizes.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        mixer(torch.randn(1, time, 8), chunks=DynChunkTrainConfig(4, 1))
+    assert 0 < max(sizes) < time * time / 8
+
+
+def test_initialisation_of_heads_follows_their_own_fan():
+    layer = HeadLinear(512, 512, heads=8)
+    assert layer.weight.std().item() == pytest.approx((2 / 128) ** 0.5, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"form": "half"}, "full, lite, fast"),
+        ({"preset": "2024"}, "interspeech2024, speechbrain1.0"),
+        ({"summary_dropout": "never"}, "per_frame, shared"),
+        ({"nhead": 5}, "nhead=5 does not divide the width 12"),
+        ({"form": "lite", "summary_out": 8}, "summary_out must be d_model=12, not 8"),
+        ({"form": "fast", "local_out": 8}, "must be the same, not 8 and 12"),
+    ],
+)
+def test_bad_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        SummaryMixing(12, **options)
