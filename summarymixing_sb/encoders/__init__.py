@@ -1,0 +1,7 @@
+"""The layers around a mixer: Conformer, Branchformer, Transformer."""
+
+from summarymixing_sb.encoders.branchformer import BranchformerEncoder
+from summarymixing_sb.encoders.conformer import ConformerEncoder
+from summarymixing_sb.encoders.transformer import TransformerEncoder
+
+__all__ = ["BranchformerEncoder", "ConformerEncoder", "TransformerEncoder"]

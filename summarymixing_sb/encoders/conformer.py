@@ -1,0 +1,166 @@
+"""Conformer encoder around any mixer (arXiv 2005.08100)."""
+
+import torch.nn.functional as F
+from speechbrain.lobes.models.transformer import Conformer as speechbrain_conformer
+from speechbrain.nnet.activations import Swish
+from speechbrain.nnet.normalization import LayerNorm
+from torch import nn
+
+from summarymixing_sb.encoders.convolution import convolve_frames
+from summarymixing_sb.encoders.layers import FeedForward, require_odd_kernel
+from summarymixing_sb.encoders.stack import EncoderStack
+from summarymixing_sb.registry import build_mixer
+
+
+class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
+    """SpeechBrain's convolution module, its parameters and arguments, exact under padding.
+
+    Example
+    -------
+    >>> import torch
+    >>> ConvolutionModule(16, kernel_size=5)(torch.rand(2, 30, 16)).shape
+    torch.Size([2, 30, 16])
+    """
+
+    def forward(self, x, padding_mask=None, chunks=None):
+        """Map (B, T, D) to (B, T, D); for the arguments see :func:`convolve_frames`."""
+        pointwise = self.bottleneck[0]
+        out = F.linear(self.layer_norm(x), pointwise.weight.squeeze(-1), pointwise.bias)
+        chunks = None if self.causal else chunks
+        out = convolve_frames(F.glu(out), self.conv, padding_mask, chunks, causal=self.causal)
+        return self.after_conv(out)
+
+
+class ConformerEncoderLayer(nn.Module):
+    """Half a feed-forward layer, mixer, convolution, the other half.
+
+    The arguments are those of :class:`ConformerEncoder`, for one layer.
+
+    Example
+    -------
+    >>> import torch
+    >>> layer = ConformerEncoderLayer(d_model=16, d_ffn=32, nhead=2, kernel_size=5)
+    >>> layer(torch.rand(2, 30, 16)).shape
+    torch.Size([2, 30, 16])
+    """
+
+    def __init__(
+        self,
+        d_model,
+        d_ffn,
+        nhead,
+        kernel_size=31,
+        activation=Swish,
+        bias=True,
+        dropout=0.0,
+        causal=False,
+        attention_type="SummaryMixing",
+        mixer_options=None,
+    ):
+        super().__init__()
+        require_odd_kernel(kernel_size)
+        # The names are SpeechBrain's, so that its checkpoints load.
+        self.mha_layer = build_mixer(
+            attention_type, d_model, nhead, dropout, d_ffn, **(mixer_options or {})
+        )
+        self.convolution_module = ConvolutionModule(
+            d_model, kernel_size, bias, activation, dropout, causal=causal
+        )
+        self.ffn_module1, self.ffn_module2 = (
+            nn.Sequential(
+                nn.LayerNorm(d_model),
+                FeedForward(d_model, d_ffn, dropout, activation),
+                nn.Dropout(dropout),
+            )
+            for _ in range(2)
+        )
+        self.norm1 = LayerNorm(d_model)
+        self.norm2 = LayerNorm(d_model)
+
+    def forward(self, x, padding_mask=None, chunks=None, positions=None):
+        """Encode frames, see :meth:`EncoderStack.forward`."""
+        x = x + 0.5 * self.ffn_module1(x)
+        x = x + self.mha_layer(self.norm1(x), padding_mask, chunks, positions)
+        x = x + self.convolution_module(x, padding_mask, chunks)
+        return self.norm2(x + 0.5 * self.ffn_module2(x))
+
+
+class ConformerEncoder(EncoderStack):
+    """Conformer encoder around any mixer.
+
+    Arguments
+    ---------
+    num_layers : int
+        Number of layers.
+    d_model : int
+        Width of the frames.
+    d_ffn : int
+        Width of the feed-forward layers.
+    nhead : int
+        Heads of the mixer.
+    kernel_size : int
+        Frames under the convolution's kernel; odd.
+    activation : type
+        Class of the activation of convolution and feed-forward layers.
+    bias : bool
+        Whether the convolution has a bias.
+    dropout : float
+        Dropout probability.
+    causal : bool
+        Whether no frame may see a later one.
+    attention_type : str
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
+    mixer_options : dict, optional
+        The mixer's own options.
+    output_hidden_states : bool
+        Whether to return the input and the output of every layer, too.
+    layerdrop_prob : float
+        Probability to leave a layer out, in training.
+
+    Raises
+    ------
+    ValueError
+        If the mixer is unknown or cannot be built or used so.
+
+    Example
+    -------
+    >>> import torch
+    >>> encoder = ConformerEncoder(num_layers=2, d_model=16, d_ffn=32, nhead=2)
+    >>> encoder(torch.rand(2, 50, 16)).shape
+    torch.Size([2, 50, 16])
+    """
+
+    def __init__(
+        self,
+        num_layers,
+        d_model,
+        d_ffn,
+        nhead,
+        kernel_size=31,
+        activation=Swish,
+        bias=True,
+        dropout=0.0,
+        causal=False,
+        attention_type="SummaryMixing",
+        mixer_options=None,
+        output_hidden_states=False,
+        layerdrop_prob=0.0,
+    ):
+        layers = [
+            ConformerEncoderLayer(
+                d_model,
+                d_ffn,
+                nhead,
+                kernel_size,
+                activation,
+                bias,
+                dropout,
+                causal,
+                attention_type,
+                mixer_options,
+            )
+            for _ in range(num_layers)
+        ]
+        super().__init__(
+            layers, d_model, attention_type, causal, output_hidden_states, layerdrop_prob
+        )

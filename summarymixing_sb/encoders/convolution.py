@@ -1,0 +1,100 @@
+"""Depthwise convolution over time that sees neither padding nor a future chunk.
+
+Letters: B batch, T frames, N chunks, C frames of a chunk, K kernel size, P = K // 2, E channels.
+"""
+
+import torch
+import torch.nn.functional as F
+
+
+def depthwise_convolution(x, weight, bias=None):
+    """Convolve every channel over time with its own kernel, without padding.
+
+    The call is a conv2d whose width is time: (B, T, E) is then channels-last memory already, for
+    which PyTorch has a much faster depthwise kernel on the CPU than for conv1d.
+
+    Arguments
+    ---------
+    x : torch.Tensor
+        (B, T, E).
+    weight : torch.Tensor
+        (E, 1, K).
+    bias : torch.Tensor, optional
+        (E,).
+
+    Returns
+    -------
+    torch.Tensor
+        (B, T - K + 1, E).
+    """
+    out = F.conv2d(x.transpose(1, 2).unsqueeze(2), weight.unsqueeze(2), bias, groups=weight.size(0))
+    return out.squeeze(2).transpose(1, 2)
+
+
+def convolve_frames(x, conv, padding_mask=None, chunks=None, causal=False, reflect=False):
+    """Convolve frames so that an output depends on valid frames that it may see, and no others.
+
+    Arguments
+    ---------
+    x : torch.Tensor
+        (B, T, E).
+    conv : torch.nn.Conv1d
+        The depthwise convolution whose parameters are used; its own padding is not.
+    padding_mask : torch.Tensor, optional
+        (B, T), True where a frame is padding; padding follows the valid frames.
+    chunks : DynChunkTrainConfig, optional
+        Hides the frames after each chunk; frames before it are seen as far as the kernel reaches.
+    causal : bool
+        Whether the kernel lies before its frame instead of around it.
+    reflect : bool
+        Whether frames beyond the two ends of an utterance are its mirror image (unless chunked or
+        causal, where the mirror would show the future), or zeros.
+
+    Returns
+    -------
+    torch.Tensor
+        (B, T, E).
+    """
+    reach = conv.weight.size(-1) // 2
+    if padding_mask is not None:
+        x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
+    if causal:
+        x = F.pad(x, (0, 0, 2 * reach, 0))
+    elif chunks is not None:
+        return _convolve_chunks(x, conv, chunks.chunk_size, reach)
+    elif reflect:
+        x = _mirror_ends(x, padding_mask, reach)
+    else:
+        x = F.pad(x, (0, 0, reach, reach))
+    return depthwise_convolution(x, conv.weight, conv.bias)
+
+
+def _convolve_chunks(x, conv, size, reach):
+    """Convolve each chunk with the frames before it and zeros after it (DCConv, ICASSP 2023)."""
+    batch, time, _ = x.shape
+    x = F.pad(x, (0, 0, reach, -time % size))
+    chunks = x.unfold(1, reach + size, size).transpose(2, 3)  # (B, N, P + C, E)
+    chunks = F.pad(chunks.flatten(0, 1), (0, 0, 0, reach))  # (B * N, P + C + P, E)
+    out = depthwise_convolution(chunks, conv.weight, conv.bias)  # (B * N, C, E)
+    return out.unflatten(0, (batch, -1)).flatten(1, 2)[:, :time]
+
+
+def _mirror_ends(x, padding_mask, reach):
+    """Extend every utterance by its mirror image: (B, T, E) to (B, P + T + P, E).
+
+    Only the 2 P frames beyond the ends are gathered, not the whole tensor. An utterance too short
+    to be mirrored once is mirrored again and again; one of a single frame is repeated.
+    """
+    batch, time, _ = x.shape
+    if padding_mask is None:
+        lengths = torch.full((batch, 1), time, device=x.device)
+    else:
+        lengths = (~padding_mask).sum(1, keepdim=True).clamp(min=1)  # (B, 1)
+    offsets = torch.arange(reach, device=x.device)
+    beyond = torch.cat(((offsets - reach).expand(batch, -1), lengths + offsets), 1)  # (B, 2 P)
+    period = (2 * (lengths - 1)).clamp(min=1)
+    phase = beyond.remainder(period)
+    source = torch.minimum(phase, period - phase).where(lengths > 1, 0)
+    rows = torch.arange(batch, device=x.device).unsqueeze(1)
+    mirrored = x[rows, source]  # (B, 2 P, E)
+    return F.pad(x, (0, 0, reach, reach)).index_put((rows, beyond + reach), mirrored)

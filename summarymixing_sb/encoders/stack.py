@@ -1,0 +1,103 @@
+"""The loop over layers that all encoders share."""
+
+import torch
+from speechbrain.nnet.normalization import LayerNorm
+from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
+from torch import nn
+
+from summarymixing_sb.registry import mixer_class
+
+#: Seeing every frame up to oneself is seeing chunks of one frame.
+CAUSAL_CHUNKS = DynChunkTrainConfig(chunk_size=1, left_context_size=None)
+
+
+class EncoderStack(nn.Module):
+    """Layers one after the other, a LayerNorm at the end.
+
+    Arguments
+    ---------
+    layers : iterable of torch.nn.Module
+        Each called as ``layer(x, padding_mask, chunks, positions)``.
+    d_model : int
+        Width of the frames.
+    attention_type : str
+        Name of the mixer inside the layers.
+    causal : bool
+        Whether no frame may see a later one.
+    output_hidden_states : bool
+        Whether to return the input and the output of every layer, too.
+    layerdrop_prob : float
+        Probability to leave a layer out, in training.
+
+    Raises
+    ------
+    ValueError
+        If the mixer cannot be causal and is to be.
+    """
+
+    def __init__(
+        self, layers, d_model, attention_type, causal, output_hidden_states, layerdrop_prob
+    ):
+        super().__init__()
+        if causal and not mixer_class(attention_type).supports_chunks:
+            raise ValueError(
+                f"{attention_type} sees the whole utterance, so it cannot be causal: set "
+                "causal=False or choose another attention_type."
+            )
+        self.layers = nn.ModuleList(layers)
+        self.norm = LayerNorm(d_model, eps=1e-6)
+        self.attention_type = attention_type
+        self.causal = causal
+        self.output_hidden_states = output_hidden_states
+        self.layerdrop_prob = layerdrop_prob
+
+    def forward(self, x, padding_mask=None, chunks=None, positions=None):
+        """Encode frames.
+
+        Arguments
+        ---------
+        x : torch.Tensor
+            (B, T, D).
+        padding_mask : torch.Tensor, optional
+            (B, T), True where a frame is padding; padding follows the valid frames.
+        chunks : DynChunkTrainConfig, optional
+            Limits what a frame sees, see :meth:`summarymixing_sb.mixers.Mixer.forward`.
+        positions : torch.Tensor, optional
+            (1, 2 T - 1, D), where the mixer's ``position`` is "relative".
+
+        Returns
+        -------
+        torch.Tensor or tuple
+            (B, T, D); with ``output_hidden_states`` also the list of the input and of every
+            layer's output, each (B, T, D).
+
+        Raises
+        ------
+        ValueError
+            If chunks are given to a causal encoder or to a mixer that cannot use them, or
+            relative positions are missing.
+        """
+        self._check_call(chunks, positions)
+        if self.causal:
+            chunks = CAUSAL_CHUNKS
+        hidden_states = [x]
+        # Drawn all at once, so that the number of random draws does not depend on their outcome.
+        drop = torch.rand(len(self.layers)) < (self.layerdrop_prob if self.training else 0.0)
+        for layer, dropped in zip(self.layers, drop.tolist()):
+            if not dropped:
+                x = layer(x, padding_mask, chunks, positions)
+                hidden_states.append(x)
+        x = self.norm(x)
+        return (x, hidden_states) if self.output_hidden_states else x
+
+    def _check_call(self, chunks, positions):
+        mixer = mixer_class(self.attention_type)
+        if chunks is not None and self.causal:
+            raise ValueError("A causal encoder takes no chunks: build it with causal=False.")
+        if chunks is not None and not mixer.supports_chunks:
+            raise ValueError(f"{self.attention_type} sees the whole utterance, never chunks.")
+        if mixer.position == "relative" and positions is None:
+            raise ValueError(
+                f"{self.attention_type} needs relative positions: give positions (1, 2 T - 1, D), "
+                "as speechbrain.nnet.attention.RelPosEncXL makes them."
+            )

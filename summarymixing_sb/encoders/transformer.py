@@ -1,0 +1,134 @@
+"""Plain Transformer encoder around any mixer (arXiv 1706.03762)."""
+
+from speechbrain.nnet.normalization import LayerNorm
+from torch import nn
+
+from summarymixing_sb.encoders.layers import FeedForward
+from summarymixing_sb.encoders.stack import EncoderStack
+from summarymixing_sb.registry import build_mixer
+
+
+class TransformerEncoderLayer(nn.Module):
+    """A mixer, then a feed-forward layer.
+
+    The arguments are those of :class:`TransformerEncoder`, for one layer.
+
+    Example
+    -------
+    >>> import torch
+    >>> layer = TransformerEncoderLayer(d_model=16, d_ffn=32, nhead=2)
+    >>> layer(torch.rand(2, 30, 16)).shape
+    torch.Size([2, 30, 16])
+    """
+
+    def __init__(
+        self,
+        d_model,
+        d_ffn,
+        nhead,
+        activation=nn.ReLU,
+        dropout=0.0,
+        normalize_before=True,
+        attention_type="SummaryMixing",
+        mixer_options=None,
+    ):
+        super().__init__()
+        self.normalize_before = normalize_before
+        # The names are SpeechBrain's, so that its checkpoints load.
+        self.self_att = build_mixer(
+            attention_type, d_model, nhead, dropout, d_ffn, **(mixer_options or {})
+        )
+        self.pos_ffn = FeedForward(d_model, d_ffn, dropout, activation)
+        self.norm1 = LayerNorm(d_model, eps=1e-6)
+        self.norm2 = LayerNorm(d_model, eps=1e-6)
+        self.dropout1 = nn.Dropout(dropout)
+        self.dropout2 = nn.Dropout(dropout)
+
+    def forward(self, x, padding_mask=None, chunks=None, positions=None):
+        """Encode frames, see :meth:`EncoderStack.forward`."""
+        if self.normalize_before:
+            x = x + self.dropout1(self.self_att(self.norm1(x), padding_mask, chunks, positions))
+            return x + self.dropout2(self.pos_ffn(self.norm2(x)))
+        x = self.norm1(x + self.dropout1(self.self_att(x, padding_mask, chunks, positions)))
+        return self.norm2(x + self.dropout2(self.pos_ffn(x)))
+
+
+class TransformerEncoder(EncoderStack):
+    """Transformer encoder around any mixer.
+
+    Arguments
+    ---------
+    num_layers : int
+        Number of layers.
+    d_model : int
+        Width of the frames.
+    d_ffn : int
+        Width of the feed-forward layers.
+    nhead : int
+        Heads of the mixer.
+    activation : type
+        Class of the activation of the feed-forward layers.
+    dropout : float
+        Dropout probability.
+    causal : bool
+        Whether no frame may see a later one.
+    normalize_before : bool
+        Whether LayerNorm stands before each part of a layer, or after it.
+    attention_type : str
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
+    mixer_options : dict, optional
+        The mixer's own options.
+    output_hidden_states : bool
+        Whether to return the input and the output of every layer, too.
+    layerdrop_prob : float
+        Probability to leave a layer out, in training.
+
+    Raises
+    ------
+    ValueError
+        If the mixer is unknown or cannot be built or used so.
+
+    Example
+    -------
+    >>> import torch
+    >>> encoder = TransformerEncoder(num_layers=2, d_model=16, d_ffn=32, nhead=2)
+    >>> encoder(torch.rand(2, 50, 16)).shape
+    torch.Size([2, 50, 16])
+    """
+
+    def __init__(
+        self,
+        num_layers,
+        d_model,
+        d_ffn,
+        nhead,
+        activation=nn.ReLU,
+        dropout=0.0,
+        causal=False,
+        normalize_before=True,
+        attention_type="SummaryMixing",
+        mixer_options=None,
+        output_hidden_states=False,
+        layerdrop_prob=0.0,
+    ):
+        if attention_type == "none":
+            raise ValueError(
+                "A Transformer without a mixer moves nothing between frames; attention_type "
+                "'none' is for the branchformer and the conformer."
+            )
+        layers = [
+            TransformerEncoderLayer(
+                d_model,
+                d_ffn,
+                nhead,
+                activation,
+                dropout,
+                normalize_before,
+                attention_type,
+                mixer_options,
+            )
+            for _ in range(num_layers)
+        ]
+        super().__init__(
+            layers, d_model, attention_type, causal, output_hidden_states, layerdrop_prob
+        )

@@ -1,0 +1,54 @@
+"""Layer drop, hidden states, length, and what is refused."""
+
+import pytest
+import torch
+
+from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder, TransformerEncoder
+from summarymixing_sb.encoders.convolution import convolve_frames
+
+
+@pytest.mark.parametrize("encoder", ["branchformer", "conformer", "transformer"])
+def test_hidden_states_and_layer_drop(encoder, build):
+    x = torch.randn(2, 10, 16)
+    model = build(encoder, "SummaryMixing", output_hidden_states=True, layerdrop_prob=1.0)
+    out, hidden_states = model(x)
+    assert len(hidden_states) == 3
+    assert torch.equal(hidden_states[0], x)
+    torch.testing.assert_close(model.norm(hidden_states[-1]), out)
+    out, hidden_states = model.train()(x)
+    assert len(hidden_states) == 1
+    torch.testing.assert_close(model.norm(x), out)
+
+
+@pytest.mark.parametrize("mixer", ["SummaryMixing", "hypermixing", "RoPESDPA", "none"])
+def test_length_has_no_cap(mixer):
+    model = ConformerEncoder(1, 4, 8, 1, kernel_size=3, attention_type=mixer).eval()
+    with torch.no_grad():
+        assert model(torch.randn(1, 3500, 4)).shape == (1, 3500, 4)
+
+
+def test_convolution_equals_conv1d():
+    conv = torch.nn.Conv1d(6, 6, 5, groups=6, padding=2)
+    mirrored = torch.nn.Conv1d(6, 6, 5, groups=6, padding=2, padding_mode="reflect")
+    mirrored.load_state_dict(conv.state_dict())
+    x = torch.randn(3, 20, 6)
+    for reflect, reference in ((False, conv), (True, mirrored)):
+        expected = reference(x.transpose(1, 2)).transpose(1, 2)
+        torch.testing.assert_close(convolve_frames(x, conv, reflect=reflect), expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ConformerEncoder(1, 8, 8, 1, attention_type="attention"), "RoPEMHA, RoPESDPA"),
+        (lambda: ConformerEncoder(1, 8, 8, 3), "nhead=3 does not divide"),
+        (lambda: ConformerEncoder(1, 8, 8, 1, kernel_size=4), "kernel_size must be odd, not 4"),
+        (lambda: BranchformerEncoder(1, 8, 1, kernel_size=4), "kernel_size must be odd, not 4"),
+        (lambda: TransformerEncoder(1, 8, 8, 1, attention_type="none"), "moves nothing"),
+        (lambda: ConformerEncoder(1, 8, 8, 8, attention_type="RoPESDPA"), "even width"),
+        (lambda: ConformerEncoder(1, 8, 8, 1, mixer_options={"pool": 1}), "no option 'pool'"),
+    ],
+)
+def test_what_cannot_work_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
