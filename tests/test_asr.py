@@ -1,0 +1,230 @@
+"""TransformerASR as SpeechBrain's recipes use it."""
+
+import pytest
+import torch
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.decoders import CTCScorer, S2STransformerBeamSearcher, ScorerBuilder
+from speechbrain.lobes.models.transformer.TransformerASR import EncoderWrapper
+from speechbrain.nnet.linear import Linear
+from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
+from torch import nn
+
+from summarymixing_sb import ConvolutionFrontEnd, SummaryMixing, TransformerASR
+from summarymixing_sb.mixers.heads import HeadLinear
+
+# The call as it stands in SpeechBrain's LibriSpeech recipe, with the class's name changed.
+STOCK_YAML = """
+d_model: 32
+output_neurons: 20
+Transformer: !new:summarymixing_sb.TransformerASR
+    input_size: 40
+    tgt_vocab: !ref <output_neurons>
+    d_model: !ref <d_model>
+    nhead: 4
+    num_encoder_layers: 2
+    num_decoder_layers: 1
+    d_ffn: 64
+    dropout: 0.1
+    activation: !name:torch.nn.GELU
+    encoder_module: conformer
+    attention_type: SummaryMixing
+    normalize_before: True
+    causal: False
+ctc_lin: !new:speechbrain.nnet.linear.Linear
+    input_size: !ref <d_model>
+    n_neurons: !ref <output_neurons>
+seq_lin: !new:speechbrain.nnet.linear.Linear
+    input_size: !ref <d_model>
+    n_neurons: !ref <output_neurons>
+"""
+
+
+def make(**options):
+    arguments = {
+        "tgt_vocab": 20,
+        "input_size": 40,
+        "d_model": 16,
+        "nhead": 2,
+        "num_encoder_layers": 2,
+        "num_decoder_layers": 1,
+        "d_ffn": 32,
+        "encoder_module": "conformer",
+        "attention_type": "SummaryMixing",
+        "normalize_before": True,
+        "causal": False,
+    }
+    return TransformerASR(**arguments | options).eval()
+
+
+def test_a_stock_recipe_trains_a_step_and_searches():
+    hparams = load_hyperpyyaml(STOCK_YAML)
+    model, ctc_lin, seq_lin = (hparams[name] for name in ("Transformer", "ctc_lin", "seq_lin"))
+    parameters = [*model.parameters(), *ctc_lin.parameters(), *seq_lin.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+    src, wav_len = torch.randn(3, 50, 20, 2), torch.tensor([1.0, 0.8, 0.5])
+    tokens = torch.randint(3, 20, (3, 6))
+    tokens_bos = torch.cat((torch.ones(3, 1, dtype=torch.long), tokens), dim=1)
+    tokens_eos = torch.cat((tokens, torch.full((3, 1), 2)), dim=1)
+
+    losses = []
+    for _ in range(8):
+        encoded, decoded = model(src, tokens_bos, wav_len, pad_idx=0)
+        ctc = nn.functional.ctc_loss(
+            ctc_lin(encoded).log_softmax(-1).transpose(0, 1),
+            tokens,
+            (wav_len * 50).long(),
+            torch.full((3,), 6),
+        )
+        seq = nn.functional.cross_entropy(seq_lin(decoded).flatten(0, 1), tokens_eos.flatten())
+        loss = 0.3 * ctc + 0.7 * seq
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+    searcher = S2STransformerBeamSearcher(
+        modules=[model.eval(), seq_lin],
+        bos_index=1,
+        eos_index=2,
+        min_decode_ratio=0.0,
+        max_decode_ratio=1.0,
+        beam_size=4,
+        scorer=ScorerBuilder(
+            full_scorers=[CTCScorer(ctc_fc=ctc_lin, blank_index=0, eos_index=2)],
+            weights={"ctc": 0.4},
+        ),
+    )
+    with torch.no_grad():
+        hypotheses, _, scores, _ = searcher(model.encode(src, wav_len), wav_len)
+    assert len(hypotheses) == 3
+    assert torch.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("encoder", ["branchformer", "conformer", "transformer"])
+def test_with_and_without_decoder_and_lengths(encoder):
+    src, tgt = torch.randn(2, 30, 40), torch.randint(1, 20, (2, 5))
+    for wav_len in (None, torch.tensor([1.0, 0.6])):
+        encoded, decoded = make(encoder_module=encoder)(src, tgt, wav_len)
+        assert encoded.shape == (2, 30, 16)
+        assert decoded.shape == (2, 5, 16)
+        ctc_only = make(encoder_module=encoder, num_decoder_layers=0)
+        encoded, attention = ctc_only(src, None, wav_len)
+        assert encoded.shape == (2, 30, 16)
+        assert attention == []
+        torch.testing.assert_close(ctc_only.encode(src, wav_len), encoded)
+
+
+def test_forward_and_decode_agree():
+    model = make()
+    src, tgt = torch.randn(2, 30, 40), torch.randint(1, 20, (2, 5))
+    wav_len = torch.tensor([1.0, 0.6])
+    encoded, decoded = model(src, tgt, wav_len)
+    prediction, attention = model.decode(tgt, encoded, enc_len=torch.tensor([30, 18]))
+    torch.testing.assert_close(prediction, decoded)
+    assert attention.shape == (2, 5, 30)
+    assert attention[1, :, 18:].abs().max() == 0
+
+
+def test_hidden_states_and_chunks():
+    model = make(output_hidden_states=True)
+    src, tgt = torch.randn(2, 30, 40), torch.randint(1, 20, (2, 5))
+    encoded, hidden_states, _ = model(src, tgt)
+    assert len(hidden_states) == 3
+    in_chunks, _ = model.encode(src, dynchunktrain_config=DynChunkTrainConfig(8, 1))
+    assert not torch.allclose(encoded, in_chunks)
+
+
+def test_encoder_wrapper_of_speechbrain():
+    model = make()
+    src, wav_len = torch.randn(2, 30, 40), torch.tensor([1.0, 0.6])
+    torch.testing.assert_close(EncoderWrapper(model)(src, wav_len), model.encode(src, wav_len))
+
+
+def test_initialisation_of_mixers_survives():
+    model = make(d_model=256, nhead=8, num_encoder_layers=1)
+    mixer = model.encoder.layers[0].mha_layer
+    heads = [layer for layer in mixer.modules() if isinstance(layer, HeadLinear)]
+    assert len(heads) == 4
+    for layer in heads:  # Xavier normal of a (32, 32) block
+        assert layer.weight.std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.05)
+    joined = torch.cat((mixer.combine_local.weight, mixer.combine_summary.weight), dim=1)
+    assert joined.std().item() == pytest.approx((2 / (512 + 256)) ** 0.5, rel=0.05)
+
+
+def test_mixer_options_may_stand_under_names_of_mixers():
+    by_name = {"SummaryMixing": {"form": "lite"}, "hypermixing": {}}
+    mixer = make(mixer_options=by_name).encoder.layers[0].mha_layer
+    assert isinstance(mixer, SummaryMixing)
+    assert mixer.form == "lite"
+    make(attention_type="RoPEMHA", mixer_options=by_name)
+    assert make(mixer_options={"form": "fast"}).encoder.layers[0].mha_layer.form == "fast"
+
+
+def test_half_a_minute_and_five_minutes_have_the_same_positions():
+    model = make(d_model=4, nhead=1).eval()
+    with torch.no_grad():
+        assert torch.isfinite(model.encode(torch.randn(1, 7500, 40))).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"encoder_module": "zipformer"}, "branchformer, conformer, transformer"),
+        ({"attention_type": "Mamba"}, "Unknown mixer 'Mamba'"),
+        ({"positional_encoding": "learned"}, "'fixed_abs_sine' or None"),
+        ({"num_encoder_layers": 0}, "num_encoder_layers must be 1 or more, not 0"),
+        ({"attention_type": "hypermixing", "causal": True}, "cannot be causal"),
+        ({"mixer_options": {"presets": "x"}}, "no option 'presets'"),
+        ({"attention_type": "RoPEMHA", "mixer_options": {"form": "lite"}}, "no option 'form'"),
+    ],
+)
+def test_what_cannot_work_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+def test_tokens_without_a_decoder_are_refused():
+    model = make(num_decoder_layers=0)
+    with pytest.raises(ValueError, match="no decoder"):
+        model(torch.randn(1, 9, 40), torch.ones(1, 2, dtype=torch.long))
+
+
+# (encoder, mixer, heads, form) -> millions of parameters, the front end and both output layers
+# included, as worked out from the published code; see results/published.csv.
+PUBLISHED_PARAMETERS = {
+    ("branchformer", "SummaryMixing", 1, "full"): 119.4,
+    ("branchformer", "SummaryMixing", 4, "full"): 105.2,
+    ("branchformer", "SummaryMixing", 1, "lite"): 100.4,
+    ("branchformer", "none", 1, None): 76.8,
+    ("branchformer", "RelPosMHAXL", 8, None): 109.9,
+    ("conformer", "SummaryMixing", 1, "full"): 112.3,
+    ("conformer", "SummaryMixing", 8, "full"): 101.3,
+    ("conformer", "RelPosMHAXL", 8, None): 109.1,
+}
+
+
+@pytest.mark.parametrize(("encoder", "mixer", "nhead", "form"), PUBLISHED_PARAMETERS)
+def test_parameters_are_those_of_the_published_models(encoder, mixer, nhead, form):
+    options = {"form": form, "preset": "interspeech2024"} if form else {}
+    with torch.device("meta"):
+        model = make(
+            tgt_vocab=5000,
+            input_size=640,
+            d_model=512,
+            nhead=nhead,
+            num_encoder_layers=18 if encoder == "branchformer" else 12,
+            num_decoder_layers=6,
+            d_ffn=2048,
+            encoder_module=encoder,
+            attention_type=mixer,
+            mixer_options=options,
+        )
+        heads = nn.ModuleList(Linear(input_size=512, n_neurons=5000) for _ in range(2))
+        front_end = ConvolutionFrontEnd(
+            (None, None, 80), 2, 1, (64, 32), (3, 3), (2, 2), (1, 1), (False, False)
+        )
+    modules = nn.ModuleList((front_end, model, heads))
+    count = sum(parameter.numel() for parameter in modules.parameters())
+    expected = PUBLISHED_PARAMETERS[encoder, mixer, nhead, form]
+    assert count / 1e6 == pytest.approx(expected, abs=0.06)
