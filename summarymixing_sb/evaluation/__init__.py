@@ -1,0 +1,17 @@
+"""Scores of a test run, the files that hold them, and where they were made."""
+
+from summarymixing_sb.evaluation.environment import (
+    environment_record,
+    peak_memory_mb,
+    reset_peak_memory,
+)
+from summarymixing_sb.evaluation.results import write_test_results
+from summarymixing_sb.evaluation.scoring import score
+
+__all__ = [
+    "environment_record",
+    "peak_memory_mb",
+    "reset_peak_memory",
+    "score",
+    "write_test_results",
+]

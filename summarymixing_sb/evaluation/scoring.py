@@ -1,0 +1,67 @@
+"""Word and character error rates."""
+
+from collections.abc import Sequence
+
+import jiwer
+
+
+def as_text(utterance):
+    """Write an utterance, given as a string or as its words, with single spaces."""
+    words = utterance.split() if isinstance(utterance, str) else utterance
+    return " ".join(words)
+
+
+def score(references: Sequence, hypotheses: Sequence) -> dict:
+    """Score hypotheses against references, with jiwer.
+
+    Counts are summed over all utterances before they are divided, so long utterances weigh more
+    than short ones. An utterance without reference words counts its insertions. Nothing is
+    normalised but white space: upper and lower case differ.
+
+    Parameters
+    ----------
+    references, hypotheses : sequence of str, or of sequences of words
+        One item per utterance, both in the same order.
+
+    Returns
+    -------
+    dict
+        ``wer`` and ``cer`` in percent (None where the references hold no word at all),
+        ``substitutions``, ``deletions``, ``insertions`` of words, ``words`` and ``characters`` of
+        the references (spaces between words are characters), ``utterances``.
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to score, or the two differ in length.
+
+    Examples
+    --------
+    >>> result = score(["THE CAT SAT", ""], ["THE CAT SAT DOWN", ""])
+    >>> round(result["wer"], 2), result["insertions"], result["words"]
+    (33.33, 1, 3)
+    """
+    if len(references) != len(hypotheses):
+        raise ValueError(
+            f"cannot score {len(hypotheses)} hypotheses against {len(references)} references: "
+            "give one hypothesis per reference, in the same order"
+        )
+    if not references:
+        raise ValueError("cannot score: there are no references")
+    references = [as_text(reference) for reference in references]
+    hypotheses = [as_text(hypothesis) for hypothesis in hypotheses]
+
+    words = jiwer.process_words(references, hypotheses)
+    characters = jiwer.process_characters(references, hypotheses)
+    # jiwer gives a count, not a rate, where there is nothing to divide by
+    has_words = any(references)
+    return {
+        "wer": 100 * words.wer if has_words else None,
+        "cer": 100 * characters.cer if has_words else None,
+        "substitutions": words.substitutions,
+        "deletions": words.deletions,
+        "insertions": words.insertions,
+        "words": sum(len(reference) for reference in words.references),
+        "characters": sum(len(reference) for reference in characters.references),
+        "utterances": len(references),
+    }

@@ -1,0 +1,98 @@
+"""The three files of a test set."""
+
+import json
+
+import pytest
+
+from summarymixing_sb.evaluation import write_test_results
+
+INFO = {
+    "hours_audio": 0.5,
+    "parameters": 1234,
+    "seconds": 90.0,
+    "peak_memory_mb": 10.5,
+    "seed": 3407,
+    "command": "train.py conformer.yaml",
+    "yaml": "conformer.yaml",
+    "overrides": {"d_model": 64},
+    "mixer": "SummaryMixing",
+    "preset": "speechbrain1.0",
+    "decoding": {
+        "method": "joint_beam",
+        "beam": 66,
+        "ctc_weight": 0.4,
+        "lm_source": None,
+        "lm_weight": None,
+    },
+}
+IDS = ["one", "two"]
+REFERENCES = ["THE CAT", "A DOG"]
+HYPOTHESES = [["THE", "CAT"], []]
+
+
+def test_files(tmp_path):
+    path = write_test_results(tmp_path / "new", "test-clean", IDS, REFERENCES, HYPOTHESES, INFO)
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "test-clean.hyp.txt",
+        "test-clean.json",
+        "test-clean.wer.txt",
+    ]
+    record = json.loads(path.read_text())
+    assert {key: record[key] for key in INFO} == INFO
+    assert (record["test_set"], record["wer"], record["deletions"]) == ("test-clean", 50.0, 2)
+    assert record["real_time_factor"] == pytest.approx(0.05)
+    assert {"versions", "commit", "machine", "date", "cer", "words"} <= record.keys()
+    assert (path.parent / "test-clean.hyp.txt").read_text() == "one\tTHE CAT\ntwo\t\n"
+    alignments = (path.parent / "test-clean.wer.txt").read_text()
+    assert "%WER 50.00 [ 2 / 4, 0 ins, 2 del, 0 sub ]" in alignments
+    assert "A ; DOG" in " ".join(alignments.split())
+
+
+def test_empty_texts_do_not_crash(tmp_path):
+    path = write_test_results(tmp_path, "silence", ["one"], [""], [""], INFO)
+    assert json.loads(path.read_text())["wer"] is None
+
+
+@pytest.mark.parametrize("key", ["mixer", "decoding", "seconds"])
+def test_missing_info_is_named_and_nothing_written(tmp_path, key):
+    info = {name: value for name, value in INFO.items() if name != key}
+    with pytest.raises(ValueError, match=f"lacks .*{key}"):
+        write_test_results(tmp_path, "test", IDS, REFERENCES, HYPOTHESES, info)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_decoding_key_is_named(tmp_path):
+    info = {**INFO, "decoding": {"method": "ctc_greedy"}}
+    with pytest.raises(ValueError, match=r"decoding\.beam"):
+        write_test_results(tmp_path, "test", IDS, REFERENCES, HYPOTHESES, info)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ids": ["one"]}, "1 ids for 2 references"),
+        ({"ids": ["one", "one"]}, "twice: one"),
+        ({"hypotheses": ["A"]}, "1 hypotheses against 2"),
+        ({"info": {**INFO, "wer": 0.0}}, "must not give wer"),
+        ({"info": {**INFO, "hours_audio": 0}}, "hours_audio"),
+        ({"info": {**INFO, "seconds": float("nan")}}, "not JSON compliant"),
+    ],
+)
+def test_refusals(tmp_path, change, message):
+    given = {"ids": IDS, "references": REFERENCES, "hypotheses": HYPOTHESES, "info": INFO, **change}
+    with pytest.raises(ValueError, match=message):
+        write_test_results(tmp_path, "test", **given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+    write_test_results(tmp_path, "test", IDS, REFERENCES, HYPOTHESES, INFO)
+    before = {file.name: file.read_text() for file in tmp_path.iterdir()}
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_test_results(tmp_path, "test", IDS, REFERENCES, REFERENCES, INFO)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == before
