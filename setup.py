@@ -1,0 +1,44 @@
+"""Package definition of summarymixing_sb."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+version = {}
+exec((ROOT / "summarymixing_sb" / "version.py").read_text(encoding="utf-8"), version)
+
+DEMO = ["espeakng-loader>=0.2.4"]
+TEST = [*DEMO, "pytest>=8", "ruff>=0.9", "tensorboard>=2.15"]
+
+setup(
+    name="summarymixing-sb",
+    version=version["__version__"],
+    description="SummaryMixing, a linear-time replacement of self-attention, for SpeechBrain",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    packages=find_packages(include=["summarymixing_sb", "summarymixing_sb.*"]),
+    install_requires=[
+        "speechbrain>=1.1",
+        "torch>=2.5",
+        "torchaudio>=2.5",
+        "hyperpyyaml>=1.2",
+        "sentencepiece>=0.2",
+        "jiwer>=4.0",
+        "soundfile>=0.12",
+    ],
+    extras_require={
+        "demo": DEMO,
+        "tensorboard": ["tensorboard>=2.15"],
+        "test": TEST,
+        "bench": ["matplotlib>=3.8", "psutil>=5.9"],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Topic :: Multimedia :: Sound/Audio :: Speech",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

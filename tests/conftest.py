@@ -1,0 +1,24 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _deterministic():
+    """Seed torch before every test, so that a failure can be run again."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def real_data():
+    """Folder of real recordings; tests that use it skip on a machine without it."""
+    folder = Path(os.environ.get("SUMMARYMIXING_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real recordings in {folder}")
+    return folder
