@@ -1,0 +1,1 @@
+"""One Brain and one data pipeline for every recipe."""
