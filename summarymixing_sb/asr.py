@@ -30,8 +30,8 @@ class TransformerASR(nn.Module):
     there is no longest utterance; an utterance's output never depends on what it is batched with;
     a Branchformer can be trained on dynamic chunks; and ``causal`` is False unless set.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     tgt_vocab : int
         Size of the decoder's vocabulary.
     input_size : int
@@ -81,8 +81,8 @@ class TransformerASR(nn.Module):
     ValueError
         If a name is unknown or a pair cannot work; the message says which would.
 
-    Example
-    -------
+    Examples
+    --------
     >>> model = TransformerASR(
     ...     tgt_vocab=30, input_size=80, d_model=16, nhead=2, num_encoder_layers=2,
     ...     num_decoder_layers=1, d_ffn=32, encoder_module="conformer", normalize_before=True,
@@ -211,8 +211,8 @@ class TransformerASR(nn.Module):
     def forward(self, src, tgt, wav_len=None, pad_idx=0, dynchunktrain_config=None):
         """Encode speech and, teacher-forced, decode text.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         src : torch.Tensor
             (B, T, input_size), or (B, T, F, channels) as a front end gives it.
         tgt : torch.Tensor or None
@@ -249,8 +249,8 @@ class TransformerASR(nn.Module):
     def encode(self, src, wav_len=None, pad_idx=0, dynchunktrain_config=None):
         """Encode speech.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         src, wav_len, dynchunktrain_config
             See :meth:`forward`.
         pad_idx : int
@@ -278,8 +278,8 @@ class TransformerASR(nn.Module):
     def decode(self, tgt, encoder_out, enc_len=None):
         """Decode the next token, as SpeechBrain's beam searchers ask for it.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         tgt : torch.Tensor
             (B, U) tokens so far.
         encoder_out : torch.Tensor

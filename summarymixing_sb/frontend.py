@@ -13,8 +13,8 @@ def valid_frames(wav_lens, num_samples, hop_samples):
     The count is exact for batches of up to 2 ** 24 samples (17 minutes at 16 kHz), the integers
     that float32 lengths can tell apart.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     wav_lens : torch.Tensor
         (B,) lengths relative to the longest waveform.
     num_samples : int
@@ -27,8 +27,8 @@ def valid_frames(wav_lens, num_samples, hop_samples):
     torch.Tensor
         (B,) int64.
 
-    Example
-    -------
+    Examples
+    --------
     >>> valid_frames(torch.tensor([1.0, 0.5]), num_samples=16000, hop_samples=160)
     tensor([101,  51])
     """
@@ -46,8 +46,8 @@ class ConvolutionFrontEnd(convolution.ConvolutionFrontEnd):
 
     The arguments are SpeechBrain's. Lengths can be given for kernels of 3 without dilation.
 
-    Example
-    -------
+    Examples
+    --------
     >>> front_end = ConvolutionFrontEnd(
     ...     (None, None, 80), num_blocks=2, num_layers_per_block=1, out_channels=(64, 32),
     ...     kernel_sizes=(3, 3), strides=(2, 2), dilations=(1, 1), residuals=(False, False),
@@ -62,8 +62,8 @@ class ConvolutionFrontEnd(convolution.ConvolutionFrontEnd):
     def forward(self, x, frames=None):
         """Subsample features.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         x : torch.Tensor
             (B, T, F) features.
         frames : torch.Tensor, optional
@@ -94,8 +94,8 @@ class ConvolutionFrontEnd(convolution.ConvolutionFrontEnd):
     def subsampled(self, frames):
         """Count the frames that come out.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         frames : torch.Tensor
             (B,) feature frames.
 

@@ -12,13 +12,13 @@ class SinusoidalPositions(nn.Module):
     They equal those of SpeechBrain's ``PositionalEncoding``, whose table ends at 2500 frames (100
     seconds of speech); a checkpoint that holds such a table is accepted, and the table left out.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     d_model : int
         Width; must be even.
 
-    Example
-    -------
+    Examples
+    --------
     >>> SinusoidalPositions(8)(torch.rand(2, 5000, 8)).shape
     torch.Size([1, 5000, 8])
     """
@@ -32,8 +32,8 @@ class SinusoidalPositions(nn.Module):
     def forward(self, x):
         """Give the positions of x.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         x : torch.Tensor
             (B, T, D); only its length, type and device matter.
 

@@ -9,8 +9,8 @@ _MIXERS = {}
 def register_mixer(name):
     """Register a class of mixer under a name, as a decorator.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     name : str
         What ``attention_type`` is set to in order to get this mixer.
 
@@ -19,8 +19,8 @@ def register_mixer(name):
     ValueError
         If the name is taken.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from summarymixing_sb.mixers.base import Mixer
     >>> @register_mixer("Identity")
     ... class Identity(Mixer):
@@ -46,8 +46,8 @@ def register_mixer(name):
 def list_mixers(pattern="*"):
     """List the names of the registered mixers that match a shell-style pattern.
 
-    Example
-    -------
+    Examples
+    --------
     >>> list_mixers("RoPE*")
     ['RoPEMHA', 'RoPESDPA']
     """
@@ -72,8 +72,8 @@ def mixer_class(name):
 def build_mixer(name, d_model, nhead=1, dropout=0.0, d_ffn=None, **options):
     """Build a mixer by its name.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     name : str
         A registered name, see :func:`list_mixers`.
     d_model : int
@@ -97,8 +97,8 @@ def build_mixer(name, d_model, nhead=1, dropout=0.0, d_ffn=None, **options):
     ValueError
         If the name or an option is unknown, or a value does not fit.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import torch
     >>> mixer = build_mixer("SummaryMixing", d_model=16, nhead=2)
     >>> mixer(torch.rand(3, 50, 16)).shape

@@ -17,8 +17,8 @@ from summarymixing_sb.registry import build_mixer
 class ConvolutionalSpatialGatingUnit(convolution.ConvolutionalSpatialGatingUnit):
     """SpeechBrain's gating unit, its parameters and arguments, exact under padding and chunks.
 
-    Example
-    -------
+    Examples
+    --------
     >>> ConvolutionalSpatialGatingUnit(16, kernel_size=5)(torch.rand(2, 30, 16)).shape
     torch.Size([2, 30, 8])
     """
@@ -65,8 +65,8 @@ class BranchformerEncoderLayer(nn.Module):
 
     The arguments are those of :class:`BranchformerEncoder`, for one layer.
 
-    Example
-    -------
+    Examples
+    --------
     >>> layer = BranchformerEncoderLayer(d_model=16, nhead=2, csgu_linear_units=32)
     >>> layer(torch.rand(2, 30, 16)).shape
     torch.Size([2, 30, 16])
@@ -124,8 +124,8 @@ class BranchformerEncoderLayer(nn.Module):
 class BranchformerEncoder(EncoderStack):
     """Branchformer encoder around any mixer.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     num_layers : int
         Number of layers.
     d_model : int
@@ -160,8 +160,8 @@ class BranchformerEncoder(EncoderStack):
     ValueError
         If the mixer is unknown or cannot be built or used so.
 
-    Example
-    -------
+    Examples
+    --------
     >>> encoder = BranchformerEncoder(2, d_model=16, nhead=2, csgu_linear_units=32)
     >>> encoder(torch.rand(2, 50, 16)).shape
     torch.Size([2, 50, 16])

@@ -15,8 +15,8 @@ from summarymixing_sb.registry import build_mixer
 class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
     """SpeechBrain's convolution module, its parameters and arguments, exact under padding.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import torch
     >>> ConvolutionModule(16, kernel_size=5)(torch.rand(2, 30, 16)).shape
     torch.Size([2, 30, 16])
@@ -36,8 +36,8 @@ class ConformerEncoderLayer(nn.Module):
 
     The arguments are those of :class:`ConformerEncoder`, for one layer.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import torch
     >>> layer = ConformerEncoderLayer(d_model=16, d_ffn=32, nhead=2, kernel_size=5)
     >>> layer(torch.rand(2, 30, 16)).shape
@@ -88,8 +88,8 @@ class ConformerEncoderLayer(nn.Module):
 class ConformerEncoder(EncoderStack):
     """Conformer encoder around any mixer.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     num_layers : int
         Number of layers.
     d_model : int
@@ -122,8 +122,8 @@ class ConformerEncoder(EncoderStack):
     ValueError
         If the mixer is unknown or cannot be built or used so.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import torch
     >>> encoder = ConformerEncoder(num_layers=2, d_model=16, d_ffn=32, nhead=2)
     >>> encoder(torch.rand(2, 50, 16)).shape

@@ -13,8 +13,8 @@ def depthwise_convolution(x, weight, bias=None):
     The call is a conv2d whose width is time: (B, T, E) is then channels-last memory already, for
     which PyTorch has a much faster depthwise kernel on the CPU than for conv1d.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     x : torch.Tensor
         (B, T, E).
     weight : torch.Tensor
@@ -34,8 +34,8 @@ def depthwise_convolution(x, weight, bias=None):
 def convolve_frames(x, conv, padding_mask=None, chunks=None, causal=False, reflect=False):
     """Convolve frames so that an output depends on valid frames that it may see, and no others.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     x : torch.Tensor
         (B, T, E).
     conv : torch.nn.Conv1d

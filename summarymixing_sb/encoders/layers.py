@@ -6,8 +6,8 @@ from torch import nn
 class FeedForward(nn.Module):
     """Position-wise feed-forward layer, with the parameter names of SpeechBrain's.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     d_model : int
         Width of the frames.
     d_ffn : int

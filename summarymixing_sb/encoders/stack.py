@@ -14,8 +14,8 @@ CAUSAL_CHUNKS = DynChunkTrainConfig(chunk_size=1, left_context_size=None)
 class EncoderStack(nn.Module):
     """Layers one after the other, a LayerNorm at the end.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     layers : iterable of torch.nn.Module
         Each called as ``layer(x, padding_mask, chunks, positions)``.
     d_model : int
@@ -54,8 +54,8 @@ class EncoderStack(nn.Module):
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Encode frames.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         x : torch.Tensor
             (B, T, D).
         padding_mask : torch.Tensor, optional

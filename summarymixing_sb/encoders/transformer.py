@@ -13,8 +13,8 @@ class TransformerEncoderLayer(nn.Module):
 
     The arguments are those of :class:`TransformerEncoder`, for one layer.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import torch
     >>> layer = TransformerEncoderLayer(d_model=16, d_ffn=32, nhead=2)
     >>> layer(torch.rand(2, 30, 16)).shape
@@ -56,8 +56,8 @@ class TransformerEncoderLayer(nn.Module):
 class TransformerEncoder(EncoderStack):
     """Transformer encoder around any mixer.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     num_layers : int
         Number of layers.
     d_model : int
@@ -88,8 +88,8 @@ class TransformerEncoder(EncoderStack):
     ValueError
         If the mixer is unknown or cannot be built or used so.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import torch
     >>> encoder = TransformerEncoder(num_layers=2, d_model=16, d_ffn=32, nhead=2)
     >>> encoder(torch.rand(2, 50, 16)).shape

@@ -120,8 +120,8 @@ def sentence(rng):
     -------
     str
 
-    Example
-    -------
+    Examples
+    --------
     >>> import numpy as np
     >>> 5 <= len(sentence(np.random.default_rng(0)).split()) <= 10
     True

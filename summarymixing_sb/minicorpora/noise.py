@@ -57,8 +57,8 @@ def add_noise(wave, kind, snr, rng):
     numpy.ndarray
         Shape (samples,), float64.
 
-    Example
-    -------
+    Examples
+    --------
     >>> wave = np.sin(np.arange(16000) / 5)
     >>> rest = add_noise(wave, "pink", 20.0, np.random.default_rng(0)) - wave
     >>> print(f"{10 * np.log10(np.mean(wave**2) / np.mean(rest**2)):.3f} dB")

@@ -103,8 +103,8 @@ def plan(sizes, seed):
     ValueError
         A size or the seed is out of range.
 
-    Example
-    -------
+    Examples
+    --------
     >>> corpus = plan({"train": (6, 2), "dev": (1, 1), "test": (1, 1)}, seed=0)
     >>> [len(speaker.utterances) for speaker in corpus["train"]]
     [3, 3]

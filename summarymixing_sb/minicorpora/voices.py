@@ -81,8 +81,8 @@ def choose_voices(split, count, rng):
     ValueError
         The split has fewer voices than that.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import numpy as np
     >>> [voice.sex for voice in choose_voices("test", 3, np.random.default_rng(0))]
     ['F', 'M', 'F']

@@ -29,8 +29,8 @@ class Mixer(nn.Module):
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Mix frames.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         x : torch.Tensor
             (B, T, D).
         padding_mask : torch.Tensor, optional

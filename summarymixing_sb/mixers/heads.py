@@ -10,15 +10,15 @@ from torch import nn
 class HeadLinear(nn.Module):
     """A linear layer with a block-diagonal weight: each head sees its own slice of the features.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     in_features, out_features : int
         Widths over all heads; both must be divisible by ``heads``.
     heads : int
         Number of blocks.
 
-    Example
-    -------
+    Examples
+    --------
     >>> HeadLinear(8, 12, heads=4)(torch.rand(2, 5, 8)).shape
     torch.Size([2, 5, 12])
     """
@@ -45,8 +45,8 @@ class HeadLinear(nn.Module):
 def head_mlp(widths, heads):
     """Stack Linear + GELU layers.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     widths : list of int
         Input width, hidden widths, output width.
     heads : int
@@ -79,8 +79,8 @@ def head_mlp(widths, heads):
 def reset_linear(linear, fan_in=None):
     """Draw a Linear or HeadLinear anew: Xavier normal weights with the fans of one head.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     linear : torch.nn.Linear or HeadLinear
         The layer.
     fan_in : int, optional

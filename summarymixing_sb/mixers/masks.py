@@ -8,8 +8,8 @@ def chunk_attention_mask(time, chunks, device):
 
     Chunks of one frame with all of the left context give the causal mask.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     time : int
         Number of frames T.
     chunks : DynChunkTrainConfig
@@ -22,8 +22,8 @@ def chunk_attention_mask(time, chunks, device):
     torch.Tensor
         (T, T) bool.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
     >>> chunk_attention_mask(4, DynChunkTrainConfig(2, 0), "cpu").int()
     tensor([[0, 0, 1, 1],

@@ -9,8 +9,8 @@ from summarymixing_sb.summary.naive import naive_means
 def naive_summary_mixing(mixer, x, padding_mask=None, chunks=None):
     """Compute h_t = c([f(x_t) ; mean of s(x)]) with a concatenation, without dropout.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     mixer : SummaryMixing
         Whose parameters are used.
     x, padding_mask, chunks

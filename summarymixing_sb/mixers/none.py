@@ -13,8 +13,8 @@ class NoMixer(Mixer):
     It takes the arguments of every mixer and has no parameters. Positions are as for
     SummaryMixing, so that the two rows differ in the branch alone.
 
-    Example
-    -------
+    Examples
+    --------
     >>> NoMixer(d_model=4)(torch.ones(1, 2, 4)).sum()
     tensor(0.)
     """

@@ -18,8 +18,8 @@ def convert_original_state_dict(state_dict):
     ``summary_local_merging.linear.w.{weight,bias}`` over [local ; summary], which is split here;
     and ``local_norm``, ``summary_norm``.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     state_dict : dict
         Parameters by their original name.
 
@@ -33,8 +33,8 @@ def convert_original_state_dict(state_dict):
     ValueError
         If a name is none of these.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import torch
     >>> sorted(convert_original_state_dict({
     ...     "local_proj.linear_0.w.bias": torch.zeros(4),

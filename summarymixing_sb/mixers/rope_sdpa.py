@@ -17,8 +17,8 @@ class RoPESDPA(Mixer, attention.RoPEMHA):
     an index. Here the mask is broadcast from (B, 1, 1, T), and the rotation (arXiv 2104.09864,
     equation 34) is a product of complex numbers.
 
-    Example
-    -------
+    Examples
+    --------
     >>> RoPESDPA(d_model=64, nhead=4)(torch.rand(2, 100, 64)).shape
     torch.Size([2, 100, 64])
     """

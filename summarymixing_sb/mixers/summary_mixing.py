@@ -35,8 +35,8 @@ class SummaryMixing(Mixer):
     chunks, over what a frame's chunk sees. The concatenation is never made: the combiner's weight
     is split, c([f ; s]) = GELU(W_f f + W_s s + b), and W_s s is computed once per mean.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     d_model : int
         Width D of the input and of the output.
     nhead : int
@@ -63,8 +63,8 @@ class SummaryMixing(Mixer):
     ValueError
         If a name is unknown, the heads do not divide a width, or widths do not fit the form.
 
-    Example
-    -------
+    Examples
+    --------
     >>> mixer = SummaryMixing(d_model=64, nhead=4)
     >>> mixer(torch.rand(2, 100, 64)).shape
     torch.Size([2, 100, 64])
@@ -177,8 +177,8 @@ class SummaryMixing(Mixer):
     def load_original_state_dict(self, state_dict):
         """Load the parameters of one layer of the original implementation.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         state_dict : dict
             Names as in the original: ``local_proj.linear.w.weight`` and so on, see
             :func:`summarymixing_sb.mixers.original.convert_original_state_dict`.

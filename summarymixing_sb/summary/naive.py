@@ -10,8 +10,8 @@ def naive_means(frames, padding_mask=None, chunks=None):
     the mean of s). With chunks they are the valid frames up to the end of the frame's own chunk,
     from ``left_context_size`` chunks back, or from the start when that is None (arXiv 2409.07165).
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     frames : torch.Tensor
         s(x), shape (B, T, d).
     padding_mask : torch.Tensor, optional

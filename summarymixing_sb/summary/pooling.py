@@ -12,8 +12,8 @@ def utterance_mean(frames, padding_mask=None):
 
     Sums are kept in float32 at least, whatever the precision of the frames.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     frames : torch.Tensor
         s(x), shape (B, T, d).
     padding_mask : torch.Tensor, optional
@@ -24,8 +24,8 @@ def utterance_mean(frames, padding_mask=None):
     torch.Tensor
         (B, 1, d), in the type of ``frames``. A row without a valid frame gives zeros.
 
-    Example
-    -------
+    Examples
+    --------
     >>> frames = torch.tensor([[[1.0], [3.0], [100.0]]])
     >>> utterance_mean(frames, torch.tensor([[False, False, True]]))
     tensor([[[2.]]])
@@ -40,8 +40,8 @@ def chunk_means(frames, chunks, padding_mask=None):
     Every chunk is summed once. The sums over several chunks are differences of prefix sums, so
     the cost does not depend on the left context.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     frames : torch.Tensor
         s(x), shape (B, T, d).
     chunks : DynChunkTrainConfig
@@ -55,8 +55,8 @@ def chunk_means(frames, chunks, padding_mask=None):
         (B, N, d) with N = ceil(T / chunk size), in the type of ``frames``. A chunk that sees no
         valid frame gives zeros.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
     >>> frames = torch.tensor([[[1.0], [3.0], [5.0], [7.0], [9.0]]])
     >>> chunk_means(frames, DynChunkTrainConfig(2, None)).flatten()

@@ -72,8 +72,8 @@ class LeftOut:
 def find_files(folder, *patterns):
     """Absolute paths of the visible files below a folder that match glob patterns, sorted.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     folder : str or Path
         Where to look. Links to folders are followed.
     *patterns : str
@@ -97,8 +97,8 @@ def probe_audio(path, sample_rate=None):
 
     A header alone does not tell: a truncated FLAC still states its full length.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     path : str
         The file; any format that soundfile reads.
     sample_rate : int, optional
@@ -146,8 +146,8 @@ def write_manifests(save_folder, manifests, sources, read_split, options, sample
     Also written: ``left_out.csv`` (what went into no manifest, and why) and the stamp by which
     the next call knows whether anything changed. Each file appears whole or not at all.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     save_folder : str or Path
         Where the files go; made if it does not exist.
     manifests : dict[str, list[str]]

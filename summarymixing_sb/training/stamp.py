@@ -17,8 +17,8 @@ def atomic_open(path):
     Whoever opens ``path`` sees the old file or the whole new one, never a part; if the body
     raises, the old file stays.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     path : str or Path
         The file to make or replace.
 
@@ -26,8 +26,8 @@ def atomic_open(path):
     ------
     file object
 
-    Example
-    -------
+    Examples
+    --------
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "train.csv"
     >>> with atomic_open(target) as file:
@@ -61,8 +61,8 @@ def digest(path):
 def signature(sources):
     """One hash over the names, sizes and times of change of many files.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     sources : dict[str, list[str]]
         Groups of absolute paths. A path that leads nowhere counts as a file without size.
 
@@ -89,8 +89,8 @@ class Stamp:
     The files' own hashes are in it, so a CSV that was edited, removed or belongs to a
     preparation that was broken off counts as outdated too.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     folder : str or Path
         Folder of the prepared files.
     options : dict
@@ -151,8 +151,8 @@ class Stamp:
     def write(self, written, summary):
         """Record a preparation, as its last step, and drop what an earlier one left behind.
 
-        Arguments
-        ---------
+        Parameters
+        ----------
         written : dict[str, str]
             Name and `digest` of every file written into the folder.
         summary : list[str]
