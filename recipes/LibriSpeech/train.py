@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""Train and test a speech recogniser on LibriSpeech.
+
+    python recipes/LibriSpeech/train.py hparams/LibriSpeech/conformer.yaml --data_folder=...
+
+Every key of the YAML file can be overridden by ``--key=value``; SpeechBrain's run options
+(``--device``, ``--precision``, ``--test_only`` ...) work too. The same command resumes a run.
+"""
+
+import sys
+
+from prepare import prepare_librispeech
+
+from summarymixing_sb.training.experiment import run_asr
+
+
+def prepare(hparams):
+    """Write the CSV files of the splits that the YAML file names."""
+    prepare_librispeech(
+        hparams["data_folder"],
+        hparams["manifest_folder"],
+        hparams["train_splits"],
+        hparams["valid_splits"],
+        hparams["test_splits"],
+    )
+
+
+if __name__ == "__main__":
+    run_asr(sys.argv[1:], prepare)

@@ -1,0 +1,206 @@
+"""From command line and YAML file to hyperparameters, with errors before anything is built."""
+
+import difflib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import speechbrain as sb
+import torch
+from hyperpyyaml import load_hyperpyyaml, resolve_references
+from ruamel.yaml import YAML
+from speechbrain.utils.run_opts import HELP_TEXTS
+
+from summarymixing_sb.training.decoding import METHODS
+
+# The parts of a YAML file that say which model it is, features included
+MODEL_KEYS = ("compute_features", "normalize", "CNN", "Transformer", "ctc_lin", "seq_lin")
+
+
+def parse_command_line(argv):
+    """Split a command line into YAML file, run options and overrides.
+
+    Parameters
+    ----------
+    argv : list of str
+        What follows the name of the script: the YAML file, then ``--key=value``.
+
+    Returns
+    -------
+    hparams_file : str
+    run_opts : speechbrain.utils.run_opts.RunOptions
+        Launched by torchrun on a machine without GPU, it asks for the backend gloo.
+    overrides : dict
+        New values by YAML key.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such YAML file.
+    ValueError
+        When an option is neither a key of the YAML file nor one of SpeechBrain's run options.
+    """
+    hparams_file, run_opts, overrides = sb.parse_arguments(argv)
+    if not Path(hparams_file).is_file():
+        raise FileNotFoundError(f"there is no hyperparameters file {hparams_file}")
+    _check_names(hparams_file, argv)
+    overrides = {
+        # ruamel's floats remember how they were written, and YAML 1.1 does not read 1e-3
+        key: float(value) if isinstance(value, float) else value
+        for key, value in (YAML().load(overrides) or {}).items()
+    }
+    if "RANK" in os.environ and not torch.cuda.is_available():
+        names = run_opts.overridden_args | {"distributed_backend"}
+        run_opts = replace(run_opts, distributed_backend="gloo", overridden_args=names)
+    return hparams_file, run_opts, overrides
+
+
+def read_settings(hparams_file, overrides):
+    """Read a YAML file without building anything.
+
+    Parameters
+    ----------
+    hparams_file : str or Path
+    overrides : dict
+
+    Returns
+    -------
+    dict
+        Top-level keys with references resolved; objects to be built are dicts of their arguments,
+        with their class under ``!``.
+
+    Raises
+    ------
+    ValueError
+        When a key marked ``!PLACEHOLDER`` is given no value.
+    """
+    with open(hparams_file, encoding="utf-8") as stream:
+        for key, node in YAML().load(stream).items():
+            if _tag(node) == "!PLACEHOLDER" and overrides.get(key) is None:
+                raise ValueError(f"{hparams_file} leaves {key} to you: add --{key}=...")
+    with open(hparams_file, encoding="utf-8") as stream:
+        resolved = YAML().load(resolve_references(stream, overrides))
+    return {key: _plain(node) for key, node in resolved.items()}
+
+
+def load_hparams(hparams_file, overrides):
+    """Read a YAML file and build what it describes.
+
+    Parameters
+    ----------
+    hparams_file : str or Path
+    overrides : dict
+
+    Returns
+    -------
+    dict
+    """
+    with open(hparams_file, encoding="utf-8") as stream:
+        return load_hyperpyyaml(stream, overrides)
+
+
+def check_settings(settings):
+    """Refuse hyperparameters that cannot work, before data are prepared.
+
+    Parameters
+    ----------
+    settings : dict
+        From :func:`read_settings`.
+
+    Raises
+    ------
+    FileNotFoundError
+        When `data_folder` is no folder.
+    ValueError
+        For an unknown way of decoding, or one by an attention decoder that does not exist, an
+        unknown way to average checkpoints, or numbers out of range.
+    """
+    if not Path(settings["data_folder"]).is_dir():
+        raise FileNotFoundError(f"data_folder: there is no folder {settings['data_folder']}")
+    for key in ("valid_decoding", "test_decoding"):
+        if settings[key] not in METHODS:
+            raise ValueError(f"{key}: choose {', '.join(METHODS)}, not {settings[key]!r}")
+        if settings[key] == "joint_beam" and not settings["num_decoder_layers"]:
+            raise ValueError(
+                f"{key}: joint_beam needs an attention decoder and num_decoder_layers is 0; "
+                "choose ctc_greedy or ctc_prefix_beam"
+            )
+    if settings["avg_checkpoints_by"] not in ("last", "loss", "WER"):
+        raise ValueError(
+            f"avg_checkpoints_by: choose last, loss or WER, not {settings['avg_checkpoints_by']!r}"
+        )
+    for key in ("avg_checkpoints", "number_of_epochs", "valid_search_interval"):
+        if int(settings[key]) < 1:
+            raise ValueError(f"{key} must be at least 1, not {settings[key]}")
+
+
+def model_identity(settings):
+    """Describe the model and its features, leaving out what may change between runs of one model.
+
+    Parameters
+    ----------
+    settings : dict
+        From :func:`read_settings`.
+
+    Returns
+    -------
+    dict of str to str or number
+        Dotted names to values, without dropout rates.
+    """
+    identity = {}
+    for key in MODEL_KEYS:
+        _flatten(key, settings.get(key), identity)
+    return identity
+
+
+def _check_names(hparams_file, argv):
+    """Refuse an option that does not exist, naming those that come close.
+
+    Abbreviations are refused as well: SpeechBrain parses those of its run options, then ignores
+    them.
+    """
+    with open(hparams_file, encoding="utf-8") as stream:
+        keys = [key for key in YAML().load(stream) if not key.startswith("__")]
+    options = [*HELP_TEXTS, "jit_module_keys", "compile_module_keys"]
+    for argument in argv:
+        key = argument[2:].split("=", 1)[0]
+        if not argument.startswith("--") or key in keys or key in options:
+            continue
+        close = difflib.get_close_matches(key, [*keys, *options], n=3)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"its keys: {', '.join(keys)}"
+        raise ValueError(f"--{key}: {hparams_file} has no key {key}; {hint}")
+
+
+def _tag(node):
+    """The YAML tag of a node that ruamel loaded, or None."""
+    return getattr(getattr(node, "tag", None), "value", None)
+
+
+def _plain(node):
+    """Turn ruamel's nodes into dicts, lists and scalars; a tag becomes the entry ``!``."""
+    tag = _tag(node)
+    if tag == "!tuple":  # hyperpyyaml makes ruamel mark them, once it has loaded a file
+        return node.value
+    marked = {"!": tag} if tag and tag.startswith("!") else {}
+    if isinstance(node, dict):
+        return {**marked, **{key: _plain(value) for key, value in node.items()}}
+    if isinstance(node, list):
+        items = [_plain(value) for value in node]
+        return {**marked, "items": items} if marked else items
+    if marked:
+        return {**marked, "value": str(getattr(node, "value", ""))}
+    return float(node) if isinstance(node, float) else node
+
+
+def _flatten(name, node, into):
+    """Collect the leaves of nested dicts and lists under dotted names."""
+    if "drop" in name.rsplit(".", 1)[-1]:
+        return
+    if isinstance(node, dict):
+        for key, value in node.items():
+            _flatten(f"{name}.{key}", value, into)
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            _flatten(f"{name}.{index}", value, into)
+    else:
+        into[name] = node
