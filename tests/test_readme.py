@@ -1,0 +1,142 @@
+"""What the texts say can be typed, and the figures they give, are true."""
+
+import csv
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+from hyperpyyaml import load_hyperpyyaml
+
+from summarymixing_sb import TransformerASR, list_mixers
+from summarymixing_sb.training.config import check_settings, parse_command_line, read_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXTS = ("README.md", "CONTRIBUTING.md", "recipes/LibriSpeech/README.md")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(text, language):
+    """Fenced blocks of one language, without their indentation."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
+
+
+def commands():
+    """Every shell command of the texts, as words with the shell's variables filled in."""
+    for name in TEXTS:
+        for block in blocks((ROOT / name).read_text(encoding="utf-8"), "sh"):
+            variables = {}
+            for line in block.replace("\\\n", " ").splitlines():
+                for variable, value in variables.items():
+                    line = re.sub(rf"\${variable}\b", value, line)
+                words = shlex.split(line, comments=True)
+                if len(words) == 1 and re.match(r"[A-Z]+=", words[0]):
+                    variables.update([words[0].split("=", 1)])
+                elif words:
+                    yield words
+
+
+COMMANDS = list(commands())
+TRAINING = [words for words in COMMANDS if "recipes/LibriSpeech/train.py" in words]
+
+
+def test_the_python_session(capsys):
+    [session] = blocks(README, "python")
+    assert len([line for line in session.splitlines() if line]) == 6
+    exec(compile(session, "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == session.rsplit("# ", 1)[1].strip()
+
+
+def test_the_yaml_of_the_drop_in():
+    [block] = blocks(README, "yaml")
+    with torch.device("meta"):
+        model = load_hyperpyyaml(block)["Transformer"]
+    assert isinstance(model, TransformerASR)
+    for mixer in list_mixers():
+        assert f"`{mixer}`" in README
+
+
+def test_commands_are_of_known_kinds():
+    assert TRAINING
+    for words in COMMANDS:
+        assert words in TRAINING or words[:2] == ["python", "-m"], words
+
+
+@pytest.mark.parametrize("words", TRAINING, ids=" ".join)
+def test_training_commands(words, tmp_path, monkeypatch):
+    """Files exist, keys exist, and the hyperparameters pass the checks before preparation."""
+    monkeypatch.chdir(ROOT)
+    recipe = words.index("recipes/LibriSpeech/train.py")
+    assert Path(words[recipe]).is_file()
+    assert words[:recipe] in (["python"], ["torchrun", "--nproc_per_node=4"])
+    hparams_file, _, overrides = parse_command_line(words[recipe + 1 :])
+    settings = read_settings(hparams_file, {**overrides, "data_folder": str(tmp_path)})
+    check_settings(settings)
+    assert settings["attention_type"] in list_mixers()
+
+
+def test_two_models_never_share_a_folder(monkeypatch, tmp_path):
+    """The commands can all be typed one after the other."""
+    monkeypatch.chdir(ROOT)
+    models = {}
+    for words in TRAINING:
+        arguments = words[words.index("recipes/LibriSpeech/train.py") + 1 :]
+        hparams_file, _, overrides = parse_command_line(arguments)
+        settings = read_settings(hparams_file, overrides)
+        keys = ("tokenizer_file", "output_neurons", "Transformer", "CNN")
+        model = {key: settings[key] for key in keys}
+        assert models.setdefault(settings["output_folder"], model) == model, arguments
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_files_exist(name):
+    """Whatever is written like a path of this repository is one; and so is every link."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    folders = r"(?:summarymixing_sb|hparams|recipes|tests|results|\.ci)/[\w./-]*\w"
+    paths = set(re.findall(rf"(?<![\w/.>]){folders}", text))
+    links = {link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link}
+    to_be_written = {path for path in paths if "mean_mixing" in path or "/a/" in path}
+    made_by_runs = {path for path in paths if path.startswith("results/") and "test" in path}
+    for path in (paths | links) - to_be_written - made_by_runs:
+        assert (ROOT / path).exists(), path
+
+
+def test_the_tree():
+    """Every file and folder that the tree shows is there."""
+    tree = README.split("## The tree")[1].split("How to add")[0]
+    parent = Path()
+    for line in filter(str.strip, tree.splitlines()):
+        indent, name = re.match(r"( +)(\S+)", line).groups()
+        parent = Path() if len(indent) == 4 else parent
+        assert (ROOT / parent / name).exists(), name
+        if len(indent) == 4:
+            parent = Path(name)
+
+
+def test_make_targets():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for name in TEXTS:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for target in re.findall(r"(?:`|^    )make (\w+)", text, re.MULTILINE):
+            assert f"\n{target}:" in makefile, target
+
+
+def test_published_figures():
+    """The tables repeat results/published.csv, cell by cell."""
+    with open(ROOT / "results" / "published.csv", encoding="utf-8", newline="") as file:
+        published = list(csv.DictReader(file))
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in README.splitlines()
+        if re.match(r"\| \d", line)
+    ]
+    sources = ("2307.07421", "same authors 2024-08", "SpeechBrain recipe 2024-09")
+    expected = [row for row in published if row["source"] in sources]
+    columns = ("encoder", "mixer", "dev_clean", "test_clean", "test_other", "gpu_hours", "vram_gb")
+    columns += ("parameters_m",)
+    assert [row[1:-1] for row in rows] == [[row[key] for key in columns] for row in expected]
+    for number, *_, command in rows:
+        named = re.search(rf"^# {number}\b|^# \d+ and {number}\b", README, re.MULTILINE)
+        assert bool(named) == (command != "not yet"), number
