@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+# The models are so small that threads would only wait for each other.
+torch.set_num_threads(1)
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -97,6 +97,7 @@ def test_every_key_is_explained(file):
     [
         *((file, "SummaryMixing") for file in FILES),
         (FOLDER / "branchformer.yaml", "none"),
+        (FOLDER / "conformer.yaml", "none"),
         (FOLDER / "conformer.yaml", "RelPosMHAXL"),
         (FOLDER / "conformer.yaml", "RoPEMHA"),
         (FOLDER / "conformer.yaml", "hypermixing"),

@@ -9,6 +9,7 @@ from torch import nn
 from summarymixing_sb.encoders.convolution import convolve_frames
 from summarymixing_sb.encoders.layers import FeedForward, require_odd_kernel
 from summarymixing_sb.encoders.stack import EncoderStack
+from summarymixing_sb.mixers import NoMixer
 from summarymixing_sb.registry import build_mixer
 
 
@@ -32,7 +33,7 @@ class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
 
 
 class ConformerEncoderLayer(nn.Module):
-    """Half a feed-forward layer, mixer, convolution, the other half.
+    """Half a feed-forward layer, mixer (if any), convolution, the other half.
 
     The arguments are those of :class:`ConformerEncoder`, for one layer.
 
@@ -60,9 +61,10 @@ class ConformerEncoderLayer(nn.Module):
         super().__init__()
         require_odd_kernel(kernel_size)
         # The names are SpeechBrain's, so that its checkpoints load.
-        self.mha_layer = build_mixer(
-            attention_type, d_model, nhead, dropout, d_ffn, **(mixer_options or {})
-        )
+        mixer = build_mixer(attention_type, d_model, nhead, dropout, d_ffn, **(mixer_options or {}))
+        self.mha_layer = None if isinstance(mixer, NoMixer) else mixer
+        if self.mha_layer is not None:
+            self.norm1 = LayerNorm(d_model)
         self.convolution_module = ConvolutionModule(
             d_model, kernel_size, bias, activation, dropout, causal=causal
         )
@@ -74,13 +76,13 @@ class ConformerEncoderLayer(nn.Module):
             )
             for _ in range(2)
         )
-        self.norm1 = LayerNorm(d_model)
         self.norm2 = LayerNorm(d_model)
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Encode frames, see :meth:`EncoderStack.forward`."""
         x = x + 0.5 * self.ffn_module1(x)
-        x = x + self.mha_layer(self.norm1(x), padding_mask, chunks, positions)
+        if self.mha_layer is not None:
+            x = x + self.mha_layer(self.norm1(x), padding_mask, chunks, positions)
         x = x + self.convolution_module(x, padding_mask, chunks)
         return self.norm2(x + 0.5 * self.ffn_module2(x))
 

@@ -8,7 +8,7 @@ from summarymixing_sb.registry import register_mixer
 
 @register_mixer("none")
 class NoMixer(Mixer):
-    """The row "CNN only" of arXiv 2307.07421: a Branchformer layer leaves the branch out.
+    """The row "CNN only" of arXiv 2307.07421: encoder layers leave their mixer out.
 
     It takes the arguments of every mixer and has no parameters. Positions are as for
     SummaryMixing, so that the two rows differ in the branch alone.
@@ -25,5 +25,5 @@ class NoMixer(Mixer):
         super().__init__()
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
-        """Give zeros: with the residual connection around it, the frames stay as they are."""
+        """Give zeros: nothing comes from other frames."""
         return torch.zeros_like(x)

@@ -204,20 +204,32 @@ def test_resumes_within_an_epoch(corpus, tmp_path, monkeypatch):
 
 
 def test_two_processes(corpus, tmp_path):
-    """torchrun on the processor: both processes end with the same weights."""
+    """torchrun on the processor: both processes train to the same weights.
+
+    They are compared before testing, which loads the same checkpoints into both.
+    """
     script = tmp_path / "both.py"
     script.write_text(
         "import sys, torch\n"
         f"sys.path.insert(0, {str(RECIPE)!r})\n"
         "from prepare import prepare_librispeech\n"
         "from train import prepare\n"
+        "from summarymixing_sb.training.brain import ASRBrain\n"
         "from summarymixing_sb.training.experiment import run_asr\n"
-        "brain = run_asr(sys.argv[1:], prepare)\n"
-        "mine = torch.cat([p.detach().flatten() for p in brain.hparams.model.parameters()])\n"
-        "first = mine.clone()\n"
-        "torch.distributed.broadcast(first, src=0)\n"
-        "assert torch.equal(mine, first)\n"
-        "assert brain.optimizer_step > 1\n"
+        "def compare(brain):\n"
+        "    mine = torch.cat([p.detach().flatten() for p in brain.hparams.model.parameters()])\n"
+        "    first = mine.clone()\n"
+        "    torch.distributed.broadcast(first, src=0)\n"
+        "    assert torch.equal(mine, first)\n"
+        "    assert brain.optimizer_step > 1\n"
+        "    print('same weights')\n"
+        "load = ASRBrain.on_evaluate_start\n"
+        "def compare_and_load(brain, *args, **kwargs):\n"
+        "    if brain.tested_checkpoints is None:\n"
+        "        compare(brain)\n"
+        "    load(brain, *args, **kwargs)\n"
+        "ASRBrain.on_evaluate_start = compare_and_load\n"
+        "run_asr(sys.argv[1:], prepare)\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
     command += ["--master_port=0", "--rdzv_backend=c10d", "--rdzv_endpoint=localhost:0"]
@@ -225,6 +237,7 @@ def test_two_processes(corpus, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-6000:]
+    assert done.stdout.count("same weights") == 2
     assert (tmp_path / "run" / "results" / "test-mini.json").is_file()
 
 
