@@ -27,8 +27,8 @@ def prepare_librispeech(data_folder, save_folder, train_splits, dev_splits, test
     case). Every recording is decoded once; those that cannot be used are named in the log and
     listed in ``left_out.csv``. A second call does nothing while files and splits are the same.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     data_folder : str or Path
         The folder that holds the splits, usually named ``LibriSpeech``.
     save_folder : str or Path
@@ -64,8 +64,8 @@ def prepare_librispeech(data_folder, save_folder, train_splits, dev_splits, test
 def read_split(files):
     """Pair the transcripts of a split with its audio files.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     files : list[str]
         Absolute paths of the split's ``.flac`` and ``.trans.txt`` files.
 
