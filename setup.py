@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent
 version = {}
 exec((ROOT / "summarymixing_sb" / "version.py").read_text(encoding="utf-8"), version)
 
-DEMO = ["espeakng-loader>=0.2.4"]
+DEMO = ["espeakng-loader>=0.2.4", "numpy", "scipy"]
 TEST = [*DEMO, "pytest>=8", "ruff>=0.9", "tensorboard>=2.15"]
 
 setup(

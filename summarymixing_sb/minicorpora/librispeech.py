@@ -20,7 +20,7 @@ from summarymixing_sb.minicorpora import manifest
 from summarymixing_sb.minicorpora.speech import SAMPLE_RATE, require_espeakng
 from summarymixing_sb.minicorpora.utterances import SPLITS, plan, record
 
-SIZES = {"train": (2400, 40), "dev": (100, 4), "test": (200, 8)}  # sentences, speakers
+SIZES = {"train": (2400, 120), "dev": (100, 4), "test": (200, 8)}  # sentences, speakers
 CHAPTER = 50  # utterances
 CONTENTS = (*(f"{split}-mini" for split in SPLITS), "SPEAKERS.TXT", "CHAPTERS.TXT")
 SPEAKERS_HEAD = """\
