@@ -312,7 +312,8 @@ class TransformerASR(nn.Module):
     def _decode(self, tgt, encoder_out, enc_len=None, tgt_padding_mask=None):
         if self.num_decoder_layers == 0:
             raise ValueError("This model has no decoder (num_decoder_layers=0): tgt must be None.")
-        tgt_mask = get_lookahead_mask(tgt)
+        # As bool, like the padding masks: torch warns where the types differ.
+        tgt_mask = get_lookahead_mask(tgt).isinf()
         tgt = self.custom_tgt_module(tgt)
         if self._decoder_has_positions:
             tgt = tgt + self.positional_encoding_decoder(tgt)
