@@ -67,7 +67,8 @@ class TransformerASR(nn.Module):
     causal : bool
         Whether no frame of the encoder may see a later one.
     csgu_linear_units, gate_activation, use_linear_after_conv
-        The Branchformer's gating unit, see :class:`summarymixing_sb.encoders.BranchformerEncoder`.
+        The Branchformer's gating unit, see
+        :class:`summarymixing_sb.encoders.branchformer.BranchformerEncoderLayer`.
     output_hidden_states : bool
         Whether to return the encoder's hidden states, too.
     layerdrop_prob : float

@@ -1,6 +1,7 @@
 """What the texts say can be typed, and the figures they give, are true."""
 
 import csv
+import json
 import re
 import shlex
 from pathlib import Path
@@ -140,3 +141,15 @@ def test_published_figures():
     for number, *_, command in rows:
         named = re.search(rf"^# {number}\b|^# \d+ and {number}\b", README, re.MULTILINE)
         assert bool(named) == (command != "not yet"), number
+
+
+def test_our_figures():
+    """The tables of our own runs repeat the JSON files that they name."""
+    found = re.findall(r"^\| (.+) \| \[(results/\S+\.json)\]\(\S+\) \|$", README, re.MULTILINE)
+    assert len(found) == 4
+    for cells, file in found:
+        run = json.loads((ROOT / file).read_text(encoding="utf-8"))
+        model, *figures = (cell.strip() for cell in cells.split("|"))
+        assert run["mixer"] in model
+        expected = (run["parameters"] / 1e6, run["wer"], run["cer"], run["real_time_factor"])
+        assert figures == [f"{value:.2f}" for value in expected], file

@@ -63,7 +63,31 @@ class ConvolutionBranch(speechbrain_branchformer.ConvolutionBranch):
 class BranchformerEncoderLayer(nn.Module):
     """A mixer and a convolution side by side, merged; without a mixer, the convolution alone.
 
-    The arguments are those of :class:`BranchformerEncoder`, for one layer.
+    Parameters
+    ----------
+    d_model : int
+        Width of the frames.
+    nhead : int
+        Heads of the mixer.
+    kernel_size : int
+        Frames under the kernel of the gating unit; odd.
+    activation : type
+        Class of the activation of the convolution branch.
+    dropout : float
+        Dropout probability.
+    causal : bool
+        Whether the convolution's kernel lies before its frame; the mixer is limited by the chunks
+        it is given.
+    attention_type : str
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`; "none" leaves its branch out.
+    mixer_options : dict, optional
+        The mixer's own options.
+    csgu_linear_units : int
+        Channels of the gating unit; even.
+    gate_activation : type
+        Class of the activation of the gate.
+    use_linear_after_conv : bool
+        Whether a linear layer follows the convolution of the gating unit.
 
     Examples
     --------
@@ -124,82 +148,13 @@ class BranchformerEncoderLayer(nn.Module):
 class BranchformerEncoder(EncoderStack):
     """Branchformer encoder around any mixer.
 
-    Parameters
-    ----------
-    num_layers : int
-        Number of layers.
-    d_model : int
-        Width of the frames.
-    nhead : int
-        Heads of the mixer.
-    kernel_size : int
-        Frames under the kernel of the gating unit; odd.
-    activation : type
-        Class of the activation of the convolution branch.
-    dropout : float
-        Dropout probability.
-    causal : bool
-        Whether no frame may see a later one.
-    attention_type : str
-        Name of the mixer, see :func:`summarymixing_sb.list_mixers`; "none" leaves its branch out.
-    mixer_options : dict, optional
-        The mixer's own options.
-    csgu_linear_units : int
-        Channels of the gating unit; even.
-    gate_activation : type
-        Class of the activation of the gate.
-    use_linear_after_conv : bool
-        Whether a linear layer follows the convolution of the gating unit.
-    output_hidden_states : bool
-        Whether to return the input and the output of every layer, too.
-    layerdrop_prob : float
-        Probability to leave a layer out, in training.
-
-    Raises
-    ------
-    ValueError
-        If the mixer is unknown or cannot be built or used so.
+    The arguments are those of :class:`EncoderStack` and :class:`BranchformerEncoderLayer`, by name.
 
     Examples
     --------
-    >>> encoder = BranchformerEncoder(2, d_model=16, nhead=2, csgu_linear_units=32)
+    >>> encoder = BranchformerEncoder(num_layers=2, d_model=16, nhead=2, csgu_linear_units=32)
     >>> encoder(torch.rand(2, 50, 16)).shape
     torch.Size([2, 50, 16])
     """
 
-    def __init__(
-        self,
-        num_layers,
-        d_model,
-        nhead,
-        kernel_size=31,
-        activation=nn.GELU,
-        dropout=0.0,
-        causal=False,
-        attention_type="SummaryMixing",
-        mixer_options=None,
-        csgu_linear_units=3072,
-        gate_activation=nn.Identity,
-        use_linear_after_conv=False,
-        output_hidden_states=False,
-        layerdrop_prob=0.0,
-    ):
-        layers = [
-            BranchformerEncoderLayer(
-                d_model,
-                nhead,
-                kernel_size,
-                activation,
-                dropout,
-                causal,
-                attention_type,
-                mixer_options,
-                csgu_linear_units,
-                gate_activation,
-                use_linear_after_conv,
-            )
-            for _ in range(num_layers)
-        ]
-        super().__init__(
-            layers, d_model, attention_type, causal, output_hidden_states, layerdrop_prob
-        )
+    layer_class = BranchformerEncoderLayer

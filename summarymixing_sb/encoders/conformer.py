@@ -35,7 +35,29 @@ class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
 class ConformerEncoderLayer(nn.Module):
     """Half a feed-forward layer, mixer (if any), convolution, the other half.
 
-    The arguments are those of :class:`ConformerEncoder`, for one layer.
+    Parameters
+    ----------
+    d_model : int
+        Width of the frames.
+    d_ffn : int
+        Width of the feed-forward layers.
+    nhead : int
+        Heads of the mixer.
+    kernel_size : int
+        Frames under the convolution's kernel; odd.
+    activation : type
+        Class of the activation of convolution and feed-forward layers.
+    bias : bool
+        Whether the convolution has a bias.
+    dropout : float
+        Dropout probability.
+    causal : bool
+        Whether the convolution's kernel lies before its frame; the mixer is limited by the chunks
+        it is given.
+    attention_type : str
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
+    mixer_options : dict, optional
+        The mixer's own options.
 
     Examples
     --------
@@ -90,39 +112,7 @@ class ConformerEncoderLayer(nn.Module):
 class ConformerEncoder(EncoderStack):
     """Conformer encoder around any mixer.
 
-    Parameters
-    ----------
-    num_layers : int
-        Number of layers.
-    d_model : int
-        Width of the frames.
-    d_ffn : int
-        Width of the feed-forward layers.
-    nhead : int
-        Heads of the mixer.
-    kernel_size : int
-        Frames under the convolution's kernel; odd.
-    activation : type
-        Class of the activation of convolution and feed-forward layers.
-    bias : bool
-        Whether the convolution has a bias.
-    dropout : float
-        Dropout probability.
-    causal : bool
-        Whether no frame may see a later one.
-    attention_type : str
-        Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
-    mixer_options : dict, optional
-        The mixer's own options.
-    output_hidden_states : bool
-        Whether to return the input and the output of every layer, too.
-    layerdrop_prob : float
-        Probability to leave a layer out, in training.
-
-    Raises
-    ------
-    ValueError
-        If the mixer is unknown or cannot be built or used so.
+    The arguments are those of :class:`EncoderStack` and :class:`ConformerEncoderLayer`, by name.
 
     Examples
     --------
@@ -132,37 +122,4 @@ class ConformerEncoder(EncoderStack):
     torch.Size([2, 50, 16])
     """
 
-    def __init__(
-        self,
-        num_layers,
-        d_model,
-        d_ffn,
-        nhead,
-        kernel_size=31,
-        activation=Swish,
-        bias=True,
-        dropout=0.0,
-        causal=False,
-        attention_type="SummaryMixing",
-        mixer_options=None,
-        output_hidden_states=False,
-        layerdrop_prob=0.0,
-    ):
-        layers = [
-            ConformerEncoderLayer(
-                d_model,
-                d_ffn,
-                nhead,
-                kernel_size,
-                activation,
-                bias,
-                dropout,
-                causal,
-                attention_type,
-                mixer_options,
-            )
-            for _ in range(num_layers)
-        ]
-        super().__init__(
-            layers, d_model, attention_type, causal, output_hidden_states, layerdrop_prob
-        )
+    layer_class = ConformerEncoderLayer

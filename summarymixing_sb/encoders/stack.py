@@ -14,29 +14,43 @@ CAUSAL_CHUNKS = DynChunkTrainConfig(chunk_size=1, left_context_size=None)
 class EncoderStack(nn.Module):
     """Layers one after the other, a LayerNorm at the end.
 
+    A subclass names the class of its layers, which are called as
+    ``layer(x, padding_mask, chunks, positions)``.
+
     Parameters
     ----------
-    layers : iterable of torch.nn.Module
-        Each called as ``layer(x, padding_mask, chunks, positions)``.
+    num_layers : int
+        Number of layers.
     d_model : int
         Width of the frames.
     attention_type : str
-        Name of the mixer inside the layers.
+        Name of the mixer inside the layers, see :func:`summarymixing_sb.list_mixers`.
     causal : bool
         Whether no frame may see a later one.
     output_hidden_states : bool
         Whether to return the input and the output of every layer, too.
     layerdrop_prob : float
         Probability to leave a layer out, in training.
+    **layer_options
+        The other arguments of the layers.
 
     Raises
     ------
     ValueError
-        If the mixer cannot be causal and is to be.
+        If the mixer is unknown, or cannot be built or used so.
     """
 
+    layer_class = None
+
     def __init__(
-        self, layers, d_model, attention_type, causal, output_hidden_states, layerdrop_prob
+        self,
+        num_layers,
+        d_model,
+        attention_type="SummaryMixing",
+        causal=False,
+        output_hidden_states=False,
+        layerdrop_prob=0.0,
+        **layer_options,
     ):
         super().__init__()
         if causal and not mixer_class(attention_type).supports_chunks:
@@ -44,7 +58,12 @@ class EncoderStack(nn.Module):
                 f"{attention_type} sees the whole utterance, so it cannot be causal: set "
                 "causal=False or choose another attention_type."
             )
-        self.layers = nn.ModuleList(layers)
+        self.layers = nn.ModuleList(
+            self.layer_class(
+                d_model=d_model, attention_type=attention_type, causal=causal, **layer_options
+            )
+            for _ in range(num_layers)
+        )
         self.norm = LayerNorm(d_model, eps=1e-6)
         self.attention_type = attention_type
         self.causal = causal

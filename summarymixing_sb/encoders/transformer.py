@@ -11,7 +11,31 @@ from summarymixing_sb.registry import build_mixer
 class TransformerEncoderLayer(nn.Module):
     """A mixer, then a feed-forward layer.
 
-    The arguments are those of :class:`TransformerEncoder`, for one layer.
+    Parameters
+    ----------
+    d_model : int
+        Width of the frames.
+    d_ffn : int
+        Width of the feed-forward layers.
+    nhead : int
+        Heads of the mixer.
+    activation : type
+        Class of the activation of the feed-forward layer.
+    dropout : float
+        Dropout probability.
+    causal : bool
+        Not used: the mixer alone looks at other frames, and is limited by the chunks it is given.
+    normalize_before : bool
+        Whether LayerNorm stands before each part of the layer, or after it.
+    attention_type : str
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
+    mixer_options : dict, optional
+        The mixer's own options.
+
+    Raises
+    ------
+    ValueError
+        If there is no mixer.
 
     Examples
     --------
@@ -28,11 +52,17 @@ class TransformerEncoderLayer(nn.Module):
         nhead,
         activation=nn.ReLU,
         dropout=0.0,
+        causal=False,
         normalize_before=True,
         attention_type="SummaryMixing",
         mixer_options=None,
     ):
         super().__init__()
+        if attention_type == "none":
+            raise ValueError(
+                "A Transformer without a mixer moves nothing between frames; attention_type "
+                "'none' is for the branchformer and the conformer."
+            )
         self.normalize_before = normalize_before
         # The names are SpeechBrain's, so that its checkpoints load.
         self.self_att = build_mixer(
@@ -56,37 +86,7 @@ class TransformerEncoderLayer(nn.Module):
 class TransformerEncoder(EncoderStack):
     """Transformer encoder around any mixer.
 
-    Parameters
-    ----------
-    num_layers : int
-        Number of layers.
-    d_model : int
-        Width of the frames.
-    d_ffn : int
-        Width of the feed-forward layers.
-    nhead : int
-        Heads of the mixer.
-    activation : type
-        Class of the activation of the feed-forward layers.
-    dropout : float
-        Dropout probability.
-    causal : bool
-        Whether no frame may see a later one.
-    normalize_before : bool
-        Whether LayerNorm stands before each part of a layer, or after it.
-    attention_type : str
-        Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
-    mixer_options : dict, optional
-        The mixer's own options.
-    output_hidden_states : bool
-        Whether to return the input and the output of every layer, too.
-    layerdrop_prob : float
-        Probability to leave a layer out, in training.
-
-    Raises
-    ------
-    ValueError
-        If the mixer is unknown or cannot be built or used so.
+    The arguments are those of :class:`EncoderStack` and :class:`TransformerEncoderLayer`, by name.
 
     Examples
     --------
@@ -96,39 +96,4 @@ class TransformerEncoder(EncoderStack):
     torch.Size([2, 50, 16])
     """
 
-    def __init__(
-        self,
-        num_layers,
-        d_model,
-        d_ffn,
-        nhead,
-        activation=nn.ReLU,
-        dropout=0.0,
-        causal=False,
-        normalize_before=True,
-        attention_type="SummaryMixing",
-        mixer_options=None,
-        output_hidden_states=False,
-        layerdrop_prob=0.0,
-    ):
-        if attention_type == "none":
-            raise ValueError(
-                "A Transformer without a mixer moves nothing between frames; attention_type "
-                "'none' is for the branchformer and the conformer."
-            )
-        layers = [
-            TransformerEncoderLayer(
-                d_model,
-                d_ffn,
-                nhead,
-                activation,
-                dropout,
-                normalize_before,
-                attention_type,
-                mixer_options,
-            )
-            for _ in range(num_layers)
-        ]
-        super().__init__(
-            layers, d_model, attention_type, causal, output_hidden_states, layerdrop_prob
-        )
+    layer_class = TransformerEncoderLayer

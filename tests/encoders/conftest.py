@@ -1,7 +1,5 @@
 """Small models of every kind."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from speechbrain.nnet.attention import RelPosEncXL
@@ -10,14 +8,15 @@ from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder, Tra
 from summarymixing_sb.mixers import NoMixer  # noqa: F401  registers the mixers
 from summarymixing_sb.registry import list_mixers, mixer_class
 
-D_MODEL, NHEAD = 16, 2
+D_MODEL = 16
+SIZES = {"num_layers": 2, "d_model": D_MODEL, "nhead": 2}
 
 ENCODERS = {
     "branchformer": lambda **o: BranchformerEncoder(
-        2, D_MODEL, NHEAD, kernel_size=7, csgu_linear_units=24, **o
+        **SIZES, kernel_size=7, csgu_linear_units=24, **o
     ),
-    "conformer": lambda **o: ConformerEncoder(2, D_MODEL, 32, NHEAD, kernel_size=7, **o),
-    "transformer": lambda **o: TransformerEncoder(2, D_MODEL, 32, NHEAD, **o),
+    "conformer": lambda **o: ConformerEncoder(**SIZES, d_ffn=32, kernel_size=7, **o),
+    "transformer": lambda **o: TransformerEncoder(**SIZES, d_ffn=32, **o),
 }
 
 PAIRS = [
@@ -58,9 +57,3 @@ def run():
         return model(x, padding_mask, chunks, positions)
 
     return run
-
-
-@pytest.fixture
-def sizes():
-    """Widths that the small models have."""
-    return SimpleNamespace(d_model=D_MODEL, nhead=NHEAD)

@@ -6,6 +6,8 @@ import torch
 from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder, TransformerEncoder
 from summarymixing_sb.encoders.convolution import convolve_frames
 
+SIZES = {"num_layers": 1, "d_model": 8, "d_ffn": 8, "nhead": 1}
+
 
 @pytest.mark.parametrize("encoder", ["branchformer", "conformer", "transformer"])
 def test_hidden_states_and_layer_drop(encoder, build):
@@ -22,7 +24,9 @@ def test_hidden_states_and_layer_drop(encoder, build):
 
 @pytest.mark.parametrize("mixer", ["SummaryMixing", "hypermixing", "RoPESDPA", "none"])
 def test_length_has_no_cap(mixer):
-    model = ConformerEncoder(1, 4, 8, 1, kernel_size=3, attention_type=mixer).eval()
+    model = ConformerEncoder(
+        num_layers=1, d_model=4, d_ffn=8, nhead=1, kernel_size=3, attention_type=mixer
+    ).eval()
     with torch.no_grad():
         assert model(torch.randn(1, 3500, 4)).shape == (1, 3500, 4)
 
@@ -40,13 +44,16 @@ def test_convolution_equals_conv1d():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ConformerEncoder(1, 8, 8, 1, attention_type="attention"), "RoPEMHA, RoPESDPA"),
-        (lambda: ConformerEncoder(1, 8, 8, 3), "nhead=3 does not divide"),
-        (lambda: ConformerEncoder(1, 8, 8, 1, kernel_size=4), "kernel_size must be odd, not 4"),
-        (lambda: BranchformerEncoder(1, 8, 1, kernel_size=4), "kernel_size must be odd, not 4"),
-        (lambda: TransformerEncoder(1, 8, 8, 1, attention_type="none"), "moves nothing"),
-        (lambda: ConformerEncoder(1, 8, 8, 8, attention_type="RoPESDPA"), "even width"),
-        (lambda: ConformerEncoder(1, 8, 8, 1, mixer_options={"pool": 1}), "no option 'pool'"),
+        (lambda: ConformerEncoder(**SIZES, attention_type="attention"), "RoPEMHA, RoPESDPA"),
+        (lambda: ConformerEncoder(**SIZES | {"nhead": 3}), "nhead=3 does not divide"),
+        (lambda: ConformerEncoder(**SIZES, kernel_size=4), "kernel_size must be odd, not 4"),
+        (
+            lambda: BranchformerEncoder(num_layers=1, d_model=8, nhead=1, kernel_size=4),
+            "kernel_size must be odd, not 4",
+        ),
+        (lambda: TransformerEncoder(**SIZES, attention_type="none"), "moves nothing"),
+        (lambda: ConformerEncoder(**SIZES | {"nhead": 8}, attention_type="RoPESDPA"), "even width"),
+        (lambda: ConformerEncoder(**SIZES, mixer_options={"pool": 1}), "no option 'pool'"),
     ],
 )
 def test_what_cannot_work_is_refused(make, message):
