@@ -109,7 +109,7 @@ def assert_same_weights(one, other):
 def test_attention_model_end_to_end(corpus, tmp_path):
     """The command of the README: files, results, checkpoints."""
     command = [sys.executable, str(RECIPE / "train.py")]
-    command += arguments(corpus, tmp_path, "demo.yaml", tensorboard=True, **ATTENTION)
+    command += arguments(corpus, tmp_path, "conformer.yaml", tensorboard=True, **ATTENTION)
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -164,21 +164,21 @@ def test_ctc_model_learns(corpus, tmp_path):
 def test_resumes_as_if_never_stopped(corpus, tmp_path):
     """Stopped after an epoch, tested, and gone on with: the same weights, to the bit."""
     options = {**ATTENTION, "avg_checkpoints": 1}
-    straight = train(corpus, tmp_path / "a", "demo.yaml", number_of_epochs=2, **options)
-    train(corpus, tmp_path / "b", "demo.yaml", number_of_epochs=1, **options)
+    straight = train(corpus, tmp_path / "a", "conformer.yaml", number_of_epochs=2, **options)
+    train(corpus, tmp_path / "b", "conformer.yaml", number_of_epochs=1, **options)
     before = sorted((tmp_path / "b" / "save").rglob("*.ckpt"))
-    tested = train(corpus, tmp_path / "b", "demo.yaml", "--test_only", **options)
+    tested = train(corpus, tmp_path / "b", "conformer.yaml", "--test_only", **options)
     assert tested.test_only
     assert sorted((tmp_path / "b" / "save").rglob("*.ckpt")) == before
-    resumed = train(corpus, tmp_path / "b", "demo.yaml", number_of_epochs=2, **options)
+    resumed = train(corpus, tmp_path / "b", "conformer.yaml", number_of_epochs=2, **options)
     assert_same_weights(weights(straight), weights(resumed))
 
 
 def test_resumes_within_an_epoch(corpus, tmp_path, monkeypatch):
     """Killed in the middle of an epoch, a run goes on from its last checkpoint within it."""
     options = {**ATTENTION, "avg_checkpoints": 1, "grad_accumulation_factor": 2}
-    flags = ("--ckpt_interval_steps=1",)
-    straight = train(corpus, tmp_path / "a", "demo.yaml", *flags, **options)
+    flags = ("--ckpt_interval_steps=1", "--ckpt_interval_minutes=0")
+    straight = train(corpus, tmp_path / "a", "conformer.yaml", *flags, **options)
 
     fit_batch = ASRBrain.fit_batch
 
@@ -189,7 +189,7 @@ def test_resumes_within_an_epoch(corpus, tmp_path, monkeypatch):
 
     monkeypatch.setattr(ASRBrain, "fit_batch", killed)
     with pytest.raises(KeyboardInterrupt):
-        train(corpus, tmp_path / "b", "demo.yaml", *flags, **options)
+        train(corpus, tmp_path / "b", "conformer.yaml", *flags, **options)
     assert len(list((tmp_path / "b" / "save").glob("CKPT*"))) == 1
     steps = []
 
@@ -198,7 +198,7 @@ def test_resumes_within_an_epoch(corpus, tmp_path, monkeypatch):
         return fit_batch(brain, batch)
 
     monkeypatch.setattr(ASRBrain, "fit_batch", counted)
-    resumed = train(corpus, tmp_path / "b", "demo.yaml", *flags, **options)
+    resumed = train(corpus, tmp_path / "b", "conformer.yaml", *flags, **options)
     assert steps[0] == 5  # step 5 was done, but its gradients not yet used
     assert_same_weights(weights(straight), weights(resumed))
 
@@ -233,7 +233,7 @@ def test_two_processes(corpus, tmp_path):
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
     command += ["--master_port=0", "--rdzv_backend=c10d", "--rdzv_endpoint=localhost:0"]
-    command += [str(script), *arguments(corpus, tmp_path / "run", "demo.yaml", **ATTENTION)]
+    command += [str(script), *arguments(corpus, tmp_path / "run", "conformer.yaml", **ATTENTION)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-6000:]
@@ -287,7 +287,7 @@ def test_abbreviated_run_option(corpus, tmp_path):
 
 def test_placeholder(tmp_path):
     with pytest.raises(ValueError, match="leaves data_folder to you"):
-        run_asr([str(HPARAMS / "demo.yaml")], None)
+        run_asr([str(HPARAMS / "conformer.yaml")], None)
     with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml"):
         run_asr([str(tmp_path / "nowhere.yaml")], None)
 

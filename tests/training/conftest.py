@@ -22,6 +22,11 @@ TINY = {
     "summary_hidden": [16],
     "summary_out": 16,
     "num_workers": 0,
+    "number_of_epochs": 20,
+    "max_batch_length_train": 80,
+    "avoid_if_longer_than": 20.0,
+    "valid_beam_size": 2,
+    "test_beam_size": 2,
 }
 
 
@@ -51,7 +56,7 @@ def tokenizer(tokenizer_file):
 def brain(tokenizer, tmp_path):
     """A CTC/attention model, not trained."""
     overrides = {**TINY, "data_folder": ".", "output_folder": str(tmp_path)}
-    hparams = load_hparams(HPARAMS / "demo.yaml", overrides)
+    hparams = load_hparams(HPARAMS / "conformer.yaml", overrides)
     brain = ASRBrain(
         tokenizer,
         modules=hparams["modules"],
