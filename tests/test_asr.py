@@ -160,10 +160,14 @@ def test_mixer_options_may_stand_under_names_of_mixers():
     assert make(mixer_options={"form": "fast"}).encoder.layers[0].mha_layer.form == "fast"
 
 
-def test_half_a_minute_and_five_minutes_have_the_same_positions():
-    model = make(d_model=4, nhead=1).eval()
+def test_frames_beyond_speechbrains_table_of_positions():
+    model = make(d_model=4, nhead=1)
+    src = torch.randn(1, 1, 40).expand(1, 7500, 40)
     with torch.no_grad():
-        assert torch.isfinite(model.encode(torch.randn(1, 7500, 40))).all()
+        positions = model.positional_encoding(model.custom_src_module(src))
+        assert positions.shape == (1, 7500, 4)
+        assert not torch.allclose(positions[:, 2499], positions[:, 7499])
+        assert model.encode(src).shape == (1, 7500, 4)
 
 
 @pytest.mark.parametrize(
