@@ -100,12 +100,13 @@ class EncoderStack(nn.Module):
         if self.causal:
             chunks = CAUSAL_CHUNKS
         hidden_states = [x]
-        # Drawn all at once, so that the number of random draws does not depend on their outcome.
-        drop = torch.rand(len(self.layers)) < (self.layerdrop_prob if self.training else 0.0)
-        for layer, dropped in zip(self.layers, drop.tolist()):
-            if not dropped:
-                x = layer(x, padding_mask, chunks, positions)
-                hidden_states.append(x)
+        kept = self.layers
+        if self.training and self.layerdrop_prob > 0:
+            draws = torch.rand(len(self.layers)).tolist()
+            kept = [layer for layer, u in zip(self.layers, draws) if u >= self.layerdrop_prob]
+        for layer in kept:
+            x = layer(x, padding_mask, chunks, positions)
+            hidden_states.append(x)
         x = self.norm(x)
         return (x, hidden_states) if self.output_hidden_states else x
 
