@@ -11,6 +11,7 @@ def test_names():
         "RoPEMHA",
         "RoPESDPA",
         "SummaryMixing",
+        "fastformer",
         "hypermixing",
         "none",
         "regularMHA",

@@ -1,17 +1,15 @@
 """One token mixer a file; importing the folder registers them all."""
 
 from summarymixing_sb.mixers.base import Mixer
+from summarymixing_sb.mixers.fastformer import FastFormer
+from summarymixing_sb.mixers.hypermixing import HyperMixing
 from summarymixing_sb.mixers.none import NoMixer
 from summarymixing_sb.mixers.rope_sdpa import RoPESDPA
-from summarymixing_sb.mixers.speechbrain import (
-    HyperMixing,
-    MultiheadAttention,
-    RelPosMHAXL,
-    RoPEMHA,
-)
+from summarymixing_sb.mixers.speechbrain import MultiheadAttention, RelPosMHAXL, RoPEMHA
 from summarymixing_sb.mixers.summary_mixing import SummaryMixing
 
 __all__ = [
+    "FastFormer",
     "HyperMixing",
     "Mixer",
     "MultiheadAttention",

@@ -1,10 +1,9 @@
-"""SpeechBrain's own mixers behind our call, with SpeechBrain's parameter names and outputs."""
+"""SpeechBrain's self-attentions behind our call, with SpeechBrain's parameter names and outputs."""
 
-from speechbrain.nnet import attention, hypermixing
+from speechbrain.nnet import attention
 
 from summarymixing_sb.mixers.base import Mixer
 from summarymixing_sb.mixers.masks import chunk_attention_mask
-from summarymixing_sb.positions import SinusoidalPositions
 from summarymixing_sb.registry import register_mixer
 
 
@@ -51,27 +50,3 @@ class RoPEMHA(_SelfAttention, attention.RoPEMHA):
 
     def __init__(self, d_model, nhead=1, dropout=0.0, d_ffn=None):
         super().__init__(embed_dim=d_model, num_heads=nhead, dropout=dropout)
-
-
-@register_mixer("hypermixing")
-class HyperMixing(Mixer, hypermixing.HyperMixing):
-    """Multi-head HyperMixing (arXiv 2203.03691). It sees the whole utterance, never chunks."""
-
-    supports_chunks = False
-
-    def __init__(self, d_model, nhead=1, dropout=0.0, d_ffn=None):
-        hypermixing.HyperMixing.__init__(
-            self,
-            input_output_dim=d_model,
-            hypernet_size=d_ffn or 4 * d_model,
-            num_heads=nhead,
-        )
-        # SpeechBrain's table of positions ends at 3000 frames.
-        self.positional_encoding = SinusoidalPositions(d_model)
-
-    def forward(self, x, padding_mask=None, chunks=None, positions=None):
-        """Mix frames, see :meth:`Mixer.forward`."""
-        if chunks is not None:
-            raise ValueError("hypermixing sees the whole utterance: it cannot work on chunks.")
-        mixed, _ = hypermixing.HyperMixing.forward(self, x, x, x, key_padding_mask=padding_mask)
-        return mixed
