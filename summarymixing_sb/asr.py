@@ -1,19 +1,14 @@
 """TransformerASR, the class that YAML files name."""
 
 import torch
-from speechbrain.dataio.dataio import length_to_mask
-from speechbrain.lobes.models.transformer.Transformer import (
-    NormalizedEmbedding,
-    TransformerDecoder,
-    get_key_padding_mask,
-    get_lookahead_mask,
-)
+from speechbrain.lobes.models.transformer.Transformer import get_key_padding_mask
 from speechbrain.nnet.activations import Swish
 from speechbrain.nnet.attention import RelPosEncXL
 from speechbrain.nnet.containers import ModuleList
 from speechbrain.nnet.linear import Linear
 from torch import nn
 
+from summarymixing_sb.decoder import TextDecoding, padding_mask
 from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder, TransformerEncoder
 from summarymixing_sb.mixers import Mixer
 from summarymixing_sb.positions import SinusoidalPositions
@@ -22,8 +17,8 @@ from summarymixing_sb.registry import list_mixers, mixer_class
 ENCODERS = ("branchformer", "conformer", "transformer")
 
 
-class TransformerASR(nn.Module):
-    """SpeechBrain's TransformerASR with any mixer in its encoder.
+class TransformerASR(TextDecoding):
+    """SpeechBrain's TransformerASR with any mixer in its encoder, SummaryMixing in its decoder.
 
     It takes the arguments of ``speechbrain.lobes.models.transformer.TransformerASR`` and has its
     methods and parameter names, so that a recipe switches by its ``!new:`` line. Different are:
@@ -41,7 +36,9 @@ class TransformerASR(nn.Module):
     nhead : int
         Heads of the mixer and of the decoder's attention.
     num_encoder_layers, num_decoder_layers : int
-        Number of layers. Without decoder layers the model is for CTC.
+        Number of layers. Without decoder layers the model is for CTC. Without encoder layers the
+        front end is the whole encoder (:class:`summarymixing_sb.ContextNet`): a projection and a
+        LayerNorm follow it, no positions are added, and ``attention_type`` is "none".
     d_ffn : int
         Width of the feed-forward layers.
     dropout : float
@@ -76,6 +73,9 @@ class TransformerASR(nn.Module):
     mixer_options : dict, optional
         The mixer's own options; or such options under the names of several mixers, of which it
         takes its own, so that one YAML serves every ``attention_type``.
+    decoder_attention_type : str
+        Self-attention of the decoder: "regularMHA", or "SummaryMixing", the mean of the tokens so
+        far, with ``nhead`` heads and SummaryMixing's ``mixer_options``.
 
     Raises
     ------
@@ -122,6 +122,7 @@ class TransformerASR(nn.Module):
         output_hidden_states=False,
         layerdrop_prob=0.0,
         mixer_options=None,
+        decoder_attention_type="regularMHA",
     ):
         super().__init__()
         if encoder_module not in ENCODERS:
@@ -132,9 +133,16 @@ class TransformerASR(nn.Module):
             raise ValueError(
                 f"Unknown positional_encoding {positional_encoding!r}: 'fixed_abs_sine' or None."
             )
-        if num_encoder_layers < 1:
-            raise ValueError(f"num_encoder_layers must be 1 or more, not {num_encoder_layers}.")
-        position = mixer_class(attention_type).position
+        if num_encoder_layers < 0:
+            raise ValueError(f"num_encoder_layers must be 0 or more, not {num_encoder_layers}.")
+        if num_encoder_layers == 0 and (attention_type != "none" or causal):
+            raise ValueError(
+                "Without encoder layers (num_encoder_layers=0) the front end is the whole encoder: "
+                f"attention_type must be 'none' and causal False, not {attention_type!r} and "
+                f"{causal}."
+            )
+        position = mixer_class(attention_type).position if num_encoder_layers else "none"
+        options = _by_mixer(attention_type, mixer_options)
 
         shared = {
             "num_layers": num_encoder_layers,
@@ -143,7 +151,7 @@ class TransformerASR(nn.Module):
             "dropout": dropout,
             "causal": bool(causal),
             "attention_type": attention_type,
-            "mixer_options": _options_of(attention_type, mixer_options),
+            "mixer_options": options.get(attention_type),
             "output_hidden_states": output_hidden_states,
             "layerdrop_prob": layerdrop_prob,
         }
@@ -184,20 +192,18 @@ class TransformerASR(nn.Module):
             Linear(input_size=input_size, n_neurons=d_model, bias=True, combine_dims=False),
             nn.Dropout(dropout),
         )
-        self.num_decoder_layers = num_decoder_layers
-        if num_decoder_layers > 0:
-            self.custom_tgt_module = ModuleList(NormalizedEmbedding(d_model, tgt_vocab))
-            self.decoder = TransformerDecoder(
-                num_layers=num_decoder_layers,
-                nhead=nhead,
-                d_ffn=d_ffn,
-                d_model=d_model,
-                dropout=dropout,
-                activation=activation,
-                normalize_before=normalize_before,
-                causal=True,
-                attention_type="regularMHA",
-            )
+        self._build_decoder(
+            decoder_attention_type,
+            num_decoder_layers,
+            tgt_vocab,
+            d_model,
+            options.get("SummaryMixing"),
+            nhead=nhead,
+            d_ffn=d_ffn,
+            dropout=dropout,
+            activation=activation,
+            normalize_before=normalize_before,
+        )
         self._init_params()
 
     def _init_params(self):
@@ -241,9 +247,11 @@ class TransformerASR(nn.Module):
         encoder_out, *hidden_states = encoded if self.output_hidden_states else (encoded,)
         if tgt is None:
             return encoder_out, [], *hidden_states
-        enc_len = None if wav_len is None else _absolute(wav_len, encoder_out)
         decoder_out, _ = self._decode(
-            tgt, encoder_out, enc_len, tgt_padding_mask=get_key_padding_mask(tgt, pad_idx)
+            tgt,
+            encoder_out,
+            _absolute(wav_len, encoder_out),
+            tgt_padding_mask=get_key_padding_mask(tgt, pad_idx),
         )
         return encoder_out, *hidden_states, decoder_out
 
@@ -264,38 +272,14 @@ class TransformerASR(nn.Module):
         """
         if src.dim() == 4:
             src = src.flatten(2)
-        padding_mask = None
-        if wav_len is not None:
-            padding_mask = _padding_mask(_absolute(wav_len, src), src)
+        mask = padding_mask(_absolute(wav_len, src), src)  # (B, T)
         src = self.custom_src_module(src)
         positions = None
         if self._encoder_position == "absolute":
             src = src + self.positional_encoding(src)
         elif self._encoder_position == "relative":
             positions = self.positional_encoding(src)
-        return self.encoder(src, padding_mask, dynchunktrain_config, positions)
-
-    @torch.no_grad()
-    def decode(self, tgt, encoder_out, enc_len=None):
-        """Decode the next token, as SpeechBrain's beam searchers ask for it.
-
-        Parameters
-        ----------
-        tgt : torch.Tensor
-            (B, U) tokens so far.
-        encoder_out : torch.Tensor
-            (B, T, D).
-        enc_len : torch.Tensor, optional
-            (B,) valid frames of ``encoder_out``.
-
-        Returns
-        -------
-        prediction : torch.Tensor
-            (B, U, D).
-        attention : torch.Tensor
-            (B, U, T), what the last layer attends to in the speech.
-        """
-        return self._decode(tgt, encoder_out, enc_len)
+        return self.encoder(src, mask, dynchunktrain_config, positions)
 
     def make_streaming_context(self, dynchunktrain_config, encoder_kwargs=None):
         """Refuse, for now: SpeechBrain's ``EncoderWrapper`` wants the method to be there.
@@ -310,37 +294,12 @@ class TransformerASR(nn.Module):
             "computes the same chunks over a whole recording."
         )
 
-    def _decode(self, tgt, encoder_out, enc_len=None, tgt_padding_mask=None):
-        if self.num_decoder_layers == 0:
-            raise ValueError("This model has no decoder (num_decoder_layers=0): tgt must be None.")
-        # As bool, like the padding masks: torch warns where the types differ.
-        tgt_mask = get_lookahead_mask(tgt).isinf()
-        tgt = self.custom_tgt_module(tgt)
-        if self._decoder_has_positions:
-            tgt = tgt + self.positional_encoding_decoder(tgt)
-        out, _, attentions = self.decoder(
-            tgt,
-            encoder_out,
-            tgt_mask=tgt_mask,
-            tgt_key_padding_mask=tgt_padding_mask,
-            memory_key_padding_mask=(
-                None if enc_len is None else _padding_mask(enc_len, encoder_out)
-            ),
-        )
-        return out, attentions[-1]
 
-
-def _options_of(attention_type, mixer_options):
-    """Pick a mixer's own options, whether or not they stand under its name."""
+def _by_mixer(attention_type, mixer_options):
+    """Put options under names of mixers, where they are not; alone they are attention_type's."""
     options = mixer_options or {}
-    if options and set(options) <= set(list_mixers()):
-        return options.get(attention_type, {})
-    return options
+    return options if set(options) <= set(list_mixers()) else {attention_type: options}
 
 
 def _absolute(wav_len, src):
-    return torch.round(wav_len * src.size(1))  # (B,)
-
-
-def _padding_mask(lengths, src):
-    return ~length_to_mask(lengths, max_len=src.size(1)).bool()  # (B, T)
+    return None if wav_len is None else torch.round(wav_len * src.size(1))  # (B,)

@@ -29,22 +29,25 @@ class SinusoidalPositions(nn.Module):
             raise ValueError(f"Sinusoidal positions need an even d_model, not {d_model}.")
         self.d_model = d_model
 
-    def forward(self, x):
+    def forward(self, x, first=0):
         """Give the positions of x.
 
         Parameters
         ----------
         x : torch.Tensor
             (B, T, D); only its length, type and device matter.
+        first : int
+            Position of its first frame.
 
         Returns
         -------
         torch.Tensor
             (1, T, D).
         """
-        time = torch.arange(x.size(1), device=x.device, dtype=torch.float32).unsqueeze(1)
+        time = torch.arange(first, first + x.size(1), device=x.device, dtype=torch.float32)
         pairs = torch.arange(0, self.d_model, 2, device=x.device, dtype=torch.float32)
-        angles = time * torch.exp(pairs * -(math.log(10000.0) / self.d_model))  # (T, D / 2)
+        rates = torch.exp(pairs * -(math.log(10000.0) / self.d_model))
+        angles = torch.outer(time, rates)  # (T, D / 2)
         return torch.stack((angles.sin(), angles.cos()), -1).flatten(1).unsqueeze(0).to(x.dtype)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):

@@ -176,7 +176,7 @@ def test_frames_beyond_speechbrains_table_of_positions():
         ({"encoder_module": "zipformer"}, "branchformer, conformer, transformer"),
         ({"attention_type": "Mamba"}, "Unknown mixer 'Mamba'"),
         ({"positional_encoding": "learned"}, "'fixed_abs_sine' or None"),
-        ({"num_encoder_layers": 0}, "num_encoder_layers must be 1 or more, not 0"),
+        ({"num_encoder_layers": -1}, "num_encoder_layers must be 0 or more, not -1"),
         ({"attention_type": "hypermixing", "causal": True}, "cannot be causal"),
         ({"mixer_options": {"presets": "x"}}, "no option 'presets'"),
         ({"attention_type": "RoPEMHA", "mixer_options": {"form": "lite"}}, "no option 'form'"),

@@ -63,7 +63,7 @@ def convolve_frames(x, conv, padding_mask=None, chunks=None, causal=False, refle
     elif chunks is not None:
         return _convolve_chunks(x, conv, chunks.chunk_size, reach)
     elif reflect:
-        x = _mirror_ends(x, padding_mask, reach)
+        x = mirror_ends(x, padding_mask, reach)
     else:
         x = F.pad(x, (0, 0, reach, reach))
     return depthwise_convolution(x, conv.weight, conv.bias)
@@ -79,7 +79,7 @@ def _convolve_chunks(x, conv, size, reach):
     return out.unflatten(0, (batch, -1)).flatten(1, 2)[:, :time]
 
 
-def _mirror_ends(x, padding_mask, reach):
+def mirror_ends(x, padding_mask, reach):
     """Extend every utterance by its mirror image: (B, T, E) to (B, P + T + P, E).
 
     Only the 2 P frames beyond the ends are gathered, not the whole tensor. An utterance too short

@@ -47,5 +47,51 @@ class Mixer(nn.Module):
         """
         raise NotImplementedError
 
+    def make_state(self, batch_size, chunks):
+        """Start streams: make what :meth:`step` needs to know of the frames before.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of streams B.
+        chunks : DynChunkTrainConfig
+            Chunk size and left context, as for :meth:`forward`.
+
+        Returns
+        -------
+        object
+            A state with ``reorder(index)``, after which row i goes on as row ``index[i]`` would.
+
+        Raises
+        ------
+        NotImplementedError
+            If the mixer cannot be streamed.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot work on one chunk at a time.")
+
+    def step(self, x, state, padding_mask=None):
+        """Mix the next chunk; chunk by chunk, this gives what :meth:`forward` gives with chunks.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            (B, C, D), one chunk; only the last may be shorter than the chunk size.
+        state : object
+            From :meth:`make_state`; it takes in the chunk.
+        padding_mask : torch.Tensor, optional
+            (B, C), True where a frame is padding.
+
+        Returns
+        -------
+        torch.Tensor
+            (B, C, D).
+
+        Raises
+        ------
+        NotImplementedError
+            If the mixer cannot be streamed.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot work on one chunk at a time.")
+
     def reset_mixer_parameters(self):
         """Initialise anew what a model-wide initialisation gets wrong; by default, nothing."""

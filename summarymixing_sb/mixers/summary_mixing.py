@@ -11,7 +11,7 @@ from summarymixing_sb.mixers.base import Mixer
 from summarymixing_sb.mixers.heads import head_mlp, reset_linear
 from summarymixing_sb.mixers.original import convert_original_state_dict
 from summarymixing_sb.registry import register_mixer
-from summarymixing_sb.summary import chunk_means, utterance_mean
+from summarymixing_sb.summary import SummaryState, chunk_means, utterance_mean
 
 FORMS = ("full", "lite", "fast")
 
@@ -106,6 +106,7 @@ class SummaryMixing(Mixer):
             )
 
         self.form, self.nhead, self.summary_dropout = form, nhead, summary_dropout
+        self.summary_out = summary_out
         self.dropout = nn.Dropout(dropout if PRESETS[preset]["dropout"] else 0.0)
         if form == "fast":
             self.joint = head_mlp([d_model, local_out + summary_out], nhead)
@@ -148,14 +149,17 @@ class SummaryMixing(Mixer):
             summary = utterance_mean(frames, padding_mask)  # (B, 1, d)
         else:
             summary = chunk_means(frames, chunks, padding_mask)  # (B, N, d)
-        summary = self.summary_norm(summary).unsqueeze(2)  # (B, N, 1, d)
+        return self._mix(local, summary, x.size(1))[:, :time]
 
-        chunk_shape = (summary.size(1), x.size(1) // summary.size(1))  # (N, C)
-        if self.form == "lite":
-            mixed = summary.expand(-1, -1, chunk_shape[1], -1)
-        else:
-            mixed = self._combine(self.local_norm(local).unflatten(1, chunk_shape), summary)
-        return mixed.flatten(1, 2)[:, :time]
+    def make_state(self, batch_size, chunks):
+        """Start streams, see :meth:`Mixer.make_state`: a (sum, count) for each row."""
+        device = next(self.parameters()).device
+        return SummaryState(batch_size, self.summary_out, chunks, device)
+
+    def step(self, x, state, padding_mask=None):
+        """Mix the next chunk, see :meth:`Mixer.step`."""
+        local, frames = self._project(x)
+        return self._mix(local, state.add(frames, padding_mask), x.size(1))
 
     def _project(self, x):
         """Give f(x), or None for lite, and s(x): both (B, T, .)."""
@@ -166,6 +170,16 @@ class SummaryMixing(Mixer):
         # Each head gives its local half, then its summary half.
         by_head = self.joint(x).unflatten(-1, (self.nhead, 2, -1))
         return by_head.select(-2, 0).flatten(-2), by_head.select(-2, 1).flatten(-2)
+
+    def _mix(self, local, summary, time):
+        """Give each of T frames the mean (B, N, d) of its chunk: (B, T, D)."""
+        summary = self.summary_norm(summary).unsqueeze(2)  # (B, N, 1, d)
+        chunk_shape = (summary.size(1), time // summary.size(1))  # (N, C)
+        if self.form == "lite":
+            mixed = summary.expand(-1, -1, chunk_shape[1], -1)
+        else:
+            mixed = self._combine(self.local_norm(local).unflatten(1, chunk_shape), summary)
+        return mixed.flatten(1, 2)
 
     def _combine(self, local, summary):
         """Combine (B, N, C, d) frames with (B, N, 1, d) means: (B, N, C, D)."""

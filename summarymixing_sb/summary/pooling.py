@@ -30,7 +30,7 @@ def utterance_mean(frames, padding_mask=None):
     >>> utterance_mean(frames, torch.tensor([[False, False, True]]))
     tensor([[[2.]]])
     """
-    total, count = _masked_sum(frames.unsqueeze(1), _by_chunk(padding_mask, frames.size(1)))
+    total, count = masked_sum(frames.unsqueeze(1), _by_chunk(padding_mask, frames.size(1)))
     return (total / count.clamp(min=1)).to(frames.dtype)  # (B, 1, d)
 
 
@@ -72,7 +72,7 @@ def chunk_means(frames, chunks, padding_mask=None):
             padding_mask = frames.new_zeros(frames.size(0), time, dtype=torch.bool)
         padding_mask = F.pad(padding_mask, (0, missing), value=True)
         frames = F.pad(frames, (0, 0, 0, missing))
-    total, count = _masked_sum(frames.unflatten(1, (-1, size)), _by_chunk(padding_mask, size))
+    total, count = masked_sum(frames.unflatten(1, (-1, size)), _by_chunk(padding_mask, size))
     return (_over_left_context(total, chunks) / _over_left_context(count, chunks).clamp(min=1)).to(
         frames.dtype
     )  # (B, N, d)
@@ -82,8 +82,23 @@ def _by_chunk(padding_mask, size):
     return None if padding_mask is None else padding_mask.unflatten(1, (-1, size))
 
 
-def _masked_sum(frames, padding_mask):
-    """Sum (B, N, C, d) over valid frames: sums (B, N, d), counts (B, N, 1) or (1, N, 1)."""
+def masked_sum(frames, padding_mask):
+    """Sum the valid frames of every chunk, in float32 at least.
+
+    Parameters
+    ----------
+    frames : torch.Tensor
+        (B, N, C, d).
+    padding_mask : torch.Tensor, optional
+        (B, N, C), True where a frame is padding.
+
+    Returns
+    -------
+    total : torch.Tensor
+        (B, N, d).
+    count : torch.Tensor
+        (B, N, 1), or (1, N, 1) without a mask.
+    """
     accumulator = torch.promote_types(frames.dtype, torch.float32)
     if padding_mask is None:
         count = torch.full(

@@ -148,8 +148,11 @@ class JointBeam:
         if lm is not None:
             scorers.append(TransformerLMScorer(lm, temperature=values["lm_temperature"]))
             weights["transformerlm"] = values["lm_weight"]
-        self.searcher = _OneStepForTheEnd(
-            modules=[_unwrapped(modules["Transformer"]), _unwrapped(modules["seq_lin"])],
+        transformer = _unwrapped(modules["Transformer"])
+        from_state = transformer.decoder_attention_type == "SummaryMixing"
+        searcher = _OneTokenAtATime if from_state else _OneStepForTheEnd
+        self.searcher = searcher(
+            modules=[transformer, _unwrapped(modules["seq_lin"])],
             bos_index=bos,
             eos_index=eos,
             min_decode_ratio=0.0,
@@ -196,6 +199,24 @@ class _OneStepForTheEnd(S2STransformerBeamSearcher):
 
     def change_max_decoding_length(self, min_decode_steps, max_decode_steps):
         return min_decode_steps, max_decode_steps + 1
+
+
+class _OneTokenAtATime(_OneStepForTheEnd):
+    """The same search for a summary decoder, whose (sum, count) stand for the whole prefix."""
+
+    def forward_step(self, inp_tokens, memory, enc_states, enc_lens):
+        if memory is None:  # the beams of an utterance share its speech
+            memory = self.model.make_decoder_state(
+                enc_states[:: self.beam_size], enc_lens[:: self.beam_size], self.beam_size
+            )
+        predicted = self.model.decode_step(inp_tokens, memory)  # (B K, D)
+        log_probs = self.softmax(self.fc(predicted) / self.temperature)
+        # no attention map: nothing of this search looks at it
+        return log_probs, memory, None
+
+    def permute_mem(self, memory, index):
+        memory.reorder(index)
+        return memory
 
 
 class PiecesToWords:
