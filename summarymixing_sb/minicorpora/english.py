@@ -5,10 +5,11 @@ The words were chosen to sound different from each other in every accent that th
 """
 
 import re
-from functools import cache
 
-# Names in capitals are rules; alternatives are separated by "|" and equally likely.
-GRAMMAR = {
+from summarymixing_sb.minicorpora.grammar import Grammar
+
+VOWELS = "aeiou"
+RULES = {
     "SENTENCE": """
         WHO DID THING WHERE | WHO DID THING PAST | WHO DID CREATURE WHERE | PRONOUN DID THING WHERE
         | WHO DID THING | PRONOUN DID CREATURE PAST | PAST PRONOUN DID THING
@@ -71,106 +72,16 @@ GRAMMAR = {
     "DAY": "monday | friday | sunday",
     "MONTH": "december | april",
 }
-RULES = {
-    name: [alternative.split() for alternative in text.split("|")] for name, text in GRAMMAR.items()
-}
-SHORTEST, LONGEST = 5, 10  # words
-VOWELS = "aeiou"
 MAY_REPEAT = frozenset({"the", "a", "my", "her", "every", "and", "this"})
 
 
-@cache
-def combinations(symbol="SENTENCE"):
-    """Count the ways to derive a symbol, sentences of any length included.
+def with_articles(text):
+    """Write "an" for "a" before a vowel.
 
-    >>> combinations("MEAL"), combinations("WHEN_MEAL")
-    (3, 6)
+    >>> with_articles("a old teacher painted a apple")
+    'an old teacher painted an apple'
     """
-    if symbol not in RULES:
-        return 1
-    total = 0
-    for alternative in RULES[symbol]:
-        ways = 1
-        for part in alternative:
-            ways *= combinations(part)
-        total += ways
-    return total
+    return re.sub(rf"\ba (?=[{VOWELS}])", "an ", text)
 
 
-def vocabulary():
-    """Return every word that the grammar can say, sorted.
-
-    >>> words = vocabulary()
-    >>> "umbrella" in words, "an" in words, "OBJECT" in words
-    (True, True, False)
-    """
-    said = {part for rule in RULES.values() for parts in rule for part in parts}
-    return sorted(said - RULES.keys() | {"an"})
-
-
-def sentence(rng):
-    """Draw one sentence, in lower case and without punctuation.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of every choice.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> 5 <= len(sentence(np.random.default_rng(0)).split()) <= 10
-    True
-    """
-    while True:
-        words = _expand("SENTENCE", rng)
-        content = [word for word in words if word not in MAY_REPEAT]
-        if SHORTEST <= len(words) <= LONGEST and len(content) == len(set(content)):
-            return re.sub(rf"\ba (?=[{VOWELS}])", "an ", " ".join(words))
-
-
-def sentences(count, rng, taken=()):
-    """Draw distinct sentences.
-
-    Parameters
-    ----------
-    count : int
-        How many.
-    rng : numpy.random.Generator
-        Source of every choice.
-    taken : collection of str
-        Sentences that must not be among them.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    ValueError
-        More are asked for than the grammar can say without searching for long.
-    """
-    if count > combinations() // 100:
-        raise ValueError(f"{count} sentences are too many for a grammar of {combinations()}")
-    taken, drawn = set(taken), []
-    while len(drawn) < count:
-        text = sentence(rng)
-        if text not in taken:
-            taken.add(text)
-            drawn.append(text)
-    return drawn
-
-
-def _expand(symbol, rng):
-    """Derive a symbol at random into a list of words."""
-    if symbol not in RULES:
-        return [symbol]
-    alternatives = RULES[symbol]
-    words = []
-    for part in alternatives[rng.integers(len(alternatives))]:
-        words += _expand(part, rng)
-    return words
+GRAMMAR = Grammar(RULES, may_repeat=MAY_REPEAT, finish=with_articles)

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from summarymixing_sb.minicorpora.english import sentences
 from summarymixing_sb.minicorpora.noise import NOISES, add_noise
 from summarymixing_sb.minicorpora.speech import SAMPLE_RATE, speak
-from summarymixing_sb.minicorpora.voices import Voice, choose_voices
+from summarymixing_sb.minicorpora.voices import ENGLISH, Voice, choose_voices
 
 SPLITS = ("train", "dev", "test")
 FIRST_SPEAKER = {"train": 1001, "dev": 2001, "test": 3001}
@@ -80,53 +79,104 @@ class Speaker:
     utterances: list
 
 
-def plan(sizes, seed):
-    """Decide who says what and how.
+def draw_texts(grammar, counts, seed):
+    """Draw the sentences of a corpus; no sentence is in two splits.
 
     The dev and test splits of a seed do not depend on the size of the training split.
 
     Parameters
     ----------
-    sizes : dict
-        ``{split: (sentences, speakers)}`` for train, dev and test; a split with fewer sentences
-        than speakers gets as many speakers as sentences.
+    grammar : summarymixing_sb.minicorpora.grammar.Grammar
+        What the sentences are drawn from.
+    counts : dict of str to int
+        Number of sentences of each split, which are among train, dev and test.
     seed : int
         Seed of every choice, 0 or more.
 
     Returns
     -------
-    dict
-        ``{split: list of Speaker}``.
+    dict of str to list of str
+        ``{split: sentences}``.
 
     Raises
     ------
     ValueError
-        A size or the seed is out of range.
+        A number or the seed is out of range.
 
     Examples
     --------
-    >>> corpus = plan({"train": (6, 2), "dev": (1, 1), "test": (1, 1)}, seed=0)
-    >>> [len(speaker.utterances) for speaker in corpus["train"]]
-    [3, 3]
+    >>> from summarymixing_sb.minicorpora.english import GRAMMAR
+    >>> draw_texts(GRAMMAR, {"train": 2, "test": 1}, seed=0)["test"]
+    ['why did somebody choose a beautiful piano every morning']
     """
-    if seed < 0:
-        raise ValueError(f"seed must be 0 or more, not {seed}")
+    _check_seed(seed)
     taken, texts = set(), {}
-    for tag, split in reversed(list(enumerate(SPLITS))):
-        count = sizes[split][0]
+    for split in reversed(_known_splits(counts)):
+        count = counts[split]
         if count < 1:
             raise ValueError(f"{split} needs at least one sentence, not {count}")
-        texts[split] = sentences(count, np.random.default_rng((seed, SENTENCES, tag, 0)), taken)
+        rng = np.random.default_rng((seed, SENTENCES, SPLITS.index(split), 0))
+        texts[split] = grammar.sentences(count, rng, taken)
         taken.update(texts[split])
+    return {split: texts[split] for split in SPLITS if split in texts}
+
+
+def plan(texts, speakers, seed, accents=ENGLISH):
+    """Decide who says what and how.
+
+    The plan of a split does not depend on the other splits.
+
+    Parameters
+    ----------
+    texts : dict of str to list of str
+        The sentences of each split, which are among train, dev and test. Its speakers take turns.
+    speakers : dict of str to int
+        Number of speakers of each split; a split with fewer sentences gets as many speakers as it
+        has sentences.
+    seed : int
+        Seed of every choice, 0 or more.
+    accents : sequence of str
+        See `voices.choose_voices`.
+
+    Returns
+    -------
+    dict
+        ``{split: list of Speaker}``, in the order of `SPLITS`.
+
+    Raises
+    ------
+    ValueError
+        A number of speakers or the seed is out of range, or a split is unknown.
+
+    Examples
+    --------
+    >>> corpus = plan({"dev": ["good morning", "good evening", "good night"]}, {"dev": 2}, seed=0)
+    >>> [len(speaker.utterances) for speaker in corpus["dev"]]
+    [2, 1]
+    """
+    _check_seed(seed)
     corpus = {}
-    for tag, split in enumerate(SPLITS):
-        count = min(sizes[split])
-        rng = np.random.default_rng((seed, VOICES, tag, 0))
+    for split in _known_splits(texts):
+        count = min(len(texts[split]), speakers[split])
+        rng = np.random.default_rng((seed, VOICES, SPLITS.index(split), 0))
         corpus[split] = [
             _speaker(FIRST_SPEAKER[split] + place, voice, texts[split][place::count], seed)
-            for place, voice in enumerate(choose_voices(split, count, rng))
+            for place, voice in enumerate(choose_voices(split, count, rng, accents))
         ]
     return corpus
+
+
+def _check_seed(seed):
+    """Refuse a seed that numpy refuses less clearly."""
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, not {seed}")
+
+
+def _known_splits(splits):
+    """Return splits in the order of `SPLITS`, or name those that are unknown."""
+    if unknown := sorted(set(splits) - set(SPLITS)):
+        raise ValueError(f"unknown splits {unknown}; a corpus may have {', '.join(SPLITS)}")
+    return [split for split in SPLITS if split in splits]
 
 
 def _speaker(speaker, voice, texts, seed):

@@ -1,4 +1,4 @@
-"""Who speaks: espeak-ng's accents of English times its voice variants.
+"""Who speaks: espeak-ng's accents of a language times its voice variants.
 
 A variant is what a listener takes for a person (formants, pitch, timbre). The three splits share
 the accents and no variant, so the voices of dev and test are never heard in training. Variants that
@@ -8,7 +8,7 @@ whisper, croak, distort or play a robot are left out.
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
-ACCENTS = (
+ENGLISH = (
     "en-us",
     "en-us-nyc",
     "en",  # Great Britain
@@ -18,7 +18,10 @@ ACCENTS = (
     "en-gb-scotland",
     "en-029",  # the Caribbean
 )
-STEP = 3  # accents on, when a variant comes back; no divisor in common with their number
+DUTCH = ("nl",)
+ITALIAN = ("it",)
+FRENCH = ("fr",)  # fr-be and fr-ch differ from it in a few numbers only
+STEP = 3  # accents on, when a variant comes back; no divisor in common with any language's number
 # Neighbouring voices (rob and robert, m4 and m5, aunty and f4) are both held out: a test voice
 # shall not be a training voice by another name.
 VARIANTS = {
@@ -57,11 +60,11 @@ class Voice:
     pitch: int
 
 
-def choose_voices(split, count, rng):
+def choose_voices(split, count, rng, accents=ENGLISH):
     """Choose distinct speakers, women and men in turn as long as there are both.
 
-    Every variant of the split speaks once before one comes back with another accent, and eight
-    speakers have eight accents.
+    Every variant of the split speaks once before one comes back with another accent, and the
+    accents take turns: eight speakers of English have eight.
 
     Parameters
     ----------
@@ -71,6 +74,8 @@ def choose_voices(split, count, rng):
         Number of speakers.
     rng : numpy.random.Generator
         Source of every choice.
+    accents : sequence of str
+        espeak-ng's names of the accents to choose from.
 
     Returns
     -------
@@ -87,7 +92,7 @@ def choose_voices(split, count, rng):
     >>> [voice.sex for voice in choose_voices("test", 3, np.random.default_rng(0))]
     ['F', 'M', 'F']
     """
-    accents = rng.permutation(ACCENTS)
+    accents = rng.permutation(accents)
     by_sex = []
     for first, (sex, variants) in zip((0, len(accents) // 2), VARIANTS[split].items()):
         variants = rng.permutation(variants)
