@@ -8,8 +8,9 @@ ROOT = Path(__file__).parent
 version = {}
 exec((ROOT / "summarymixing_sb" / "version.py").read_text(encoding="utf-8"), version)
 
-DEMO = ["espeakng-loader>=0.2.4", "numpy", "scipy"]
-TEST = [*DEMO, "pytest>=8", "ruff>=0.9", "tensorboard>=2.15"]
+DEMO = ["espeakng-loader>=0.2.4"]
+PLOT = ["matplotlib>=3.8"]
+TEST = [*DEMO, *PLOT, "pytest>=8", "ruff>=0.9", "tensorboard>=2.15"]
 
 setup(
     name="summarymixing-sb",
@@ -28,13 +29,16 @@ setup(
         "hyperpyyaml>=1.2",
         "sentencepiece>=0.2",
         "jiwer>=4.0",
+        "kaldialign>=0.9",
+        "numpy",
+        "scipy>=1.15",
         "soundfile>=0.12",
     ],
     extras_require={
         "demo": DEMO,
         "tensorboard": ["tensorboard>=2.15"],
         "test": TEST,
-        "bench": ["matplotlib>=3.8", "psutil>=5.9"],
+        "plot": PLOT,
     },
     classifiers=[
         "Programming Language :: Python :: 3",

@@ -7,11 +7,8 @@ import glob
 import os
 from pathlib import Path
 
-from speechbrain.utils.logger import get_logger
-
 from summarymixing_sb.training.preparation import LeftOut, Recording, find_files, write_manifests
-
-logger = get_logger(__name__)
+from summarymixing_sb.training.splits import manifests_of
 
 SAMPLE_RATE = 16000  # Hz, of every LibriSpeech recording
 LAYOUT = "<split>/<speaker>/<chapter>/*.trans.txt"
@@ -19,7 +16,14 @@ LAYOUT = "<split>/<speaker>/<chapter>/*.trans.txt"
 RULES = 1
 
 
-def prepare_librispeech(data_folder, save_folder, train_splits, dev_splits, test_splits):
+def prepare_librispeech(
+    data_folder,
+    save_folder,
+    train_splits,
+    valid_splits,
+    test_splits,
+    allow_incomplete_evaluation=False,
+):
     """Write the CSV files that training and testing on LibriSpeech read.
 
     They are ``train.csv``, all training splits in one, and ``<split>.csv`` for each dev and test
@@ -33,19 +37,22 @@ def prepare_librispeech(data_folder, save_folder, train_splits, dev_splits, test
         The folder that holds the splits, usually named ``LibriSpeech``.
     save_folder : str or Path
         Where the CSV files go.
-    train_splits, dev_splits, test_splits : list[str]
+    train_splits, valid_splits, test_splits : list[str]
         Names of splits, such as ``train-clean-100``. Each list may be empty, not all three.
+    allow_incomplete_evaluation : bool
+        Leave what cannot be used out of splits to evaluate on, too, instead of refusing to go on.
+        Error rates are then not comparable.
 
     Raises
     ------
     FileNotFoundError
         If the data folder does not hold LibriSpeech, or a split is not in it.
     ValueError
-        If the splits make no sense together, a transcript file is not text, or no usable
-        recording is left in a split.
+        If the splits make no sense together, a transcript file is not text, no usable recording is
+        left in a split, or one to evaluate on is missing or broken.
     """
     data_folder = Path(os.path.abspath(data_folder))
-    manifests = _manifests(train_splits, dev_splits, test_splits)
+    manifests = manifests_of(train_splits, valid_splits, test_splits)
     splits = list(dict.fromkeys(split for members in manifests.values() for split in members))
     _check_data_folder(data_folder, splits)
     sources = {
@@ -58,6 +65,7 @@ def prepare_librispeech(data_folder, save_folder, train_splits, dev_splits, test
         lambda split: read_split(sources[split]),
         {"dataset": "LibriSpeech", "rules": RULES},
         SAMPLE_RATE,
+        complete=() if allow_incomplete_evaluation else (*valid_splits, *test_splits),
     )
 
 
@@ -109,28 +117,6 @@ def _lines(transcript):
     except UnicodeDecodeError as error:
         raise ValueError(f"{transcript} is not UTF-8 text: {error}") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _manifests(train_splits, dev_splits, test_splits):
-    """Name of each CSV and the splits in it; raises on splits that cannot be meant."""
-    groups = {"train_splits": train_splits, "dev_splits": dev_splits, "test_splits": test_splits}
-    for key, splits in groups.items():
-        if not isinstance(splits, list | tuple):
-            raise ValueError(f"{key} must be a list of splits: [{splits}] instead of {splits}.")
-        for split in splits:
-            if not isinstance(split, str) or split in ("", ".", "..") or "/" in split:
-                raise ValueError(f"{key}: {split!r} is not the name of a split.")
-        if len(set(splits)) < len(splits):
-            raise ValueError(f"{key} names a split twice: {list(splits)}.")
-    if not any(groups.values()):
-        raise ValueError("train_splits, dev_splits and test_splits are all empty.")
-    evaluated = [*dev_splits, *test_splits]
-    if "train" in evaluated or "left_out" in evaluated:
-        raise ValueError("A dev or test split called 'train' or 'left_out': that CSV is taken.")
-    for split in set(train_splits).intersection(evaluated):
-        logger.warning(f"{split} is trained on and evaluated: its scores tell nothing.")
-    manifests = {"train": list(train_splits)} if train_splits else {}
-    return {**manifests, **{split: [split] for split in evaluated}}
 
 
 def _check_data_folder(data_folder, splits):

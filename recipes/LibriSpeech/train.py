@@ -11,7 +11,7 @@ import sys
 
 from prepare import prepare_librispeech
 
-from summarymixing_sb.training.experiment import run_asr
+from summarymixing_sb.training.experiment import run_experiment
 
 
 def prepare(hparams):
@@ -22,8 +22,9 @@ def prepare(hparams):
         hparams["train_splits"],
         hparams["valid_splits"],
         hparams["test_splits"],
+        hparams["allow_incomplete_evaluation"],
     )
 
 
 if __name__ == "__main__":
-    run_asr(sys.argv[1:], prepare)
+    run_experiment(sys.argv[1:], prepare)

@@ -5,7 +5,7 @@ from summarymixing_sb.evaluation.environment import (
     peak_memory_mb,
     reset_peak_memory,
 )
-from summarymixing_sb.evaluation.results import write_test_results
+from summarymixing_sb.evaluation.results import write_label_results, write_test_results
 from summarymixing_sb.evaluation.scoring import score
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "peak_memory_mb",
     "reset_peak_memory",
     "score",
+    "write_label_results",
     "write_test_results",
 ]

@@ -1,16 +1,17 @@
-"""The files of one test set: scores as JSON, hypotheses as text, alignments."""
+"""The files of one test set: scores as JSON, references and hypotheses as text, alignments."""
 
 import io
 import json
-import os
-import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from speechbrain.utils.metric_stats import ErrorRateStats
 
+from summarymixing_sb.evaluation.bootstrap import error_rate_interval
 from summarymixing_sb.evaluation.environment import environment_record
 from summarymixing_sb.evaluation.scoring import as_text, score
+from summarymixing_sb.files import atomic_open
 
 INFO_KEYS = (
     "hours_audio",
@@ -23,23 +24,29 @@ INFO_KEYS = (
     "overrides",
     "mixer",
     "preset",
-    "decoding",
 )
 DECODING_KEYS = ("method", "beam", "ctc_weight", "lm_source", "lm_weight")
 
 
 def write_test_results(
-    folder, name: str, ids: Sequence[str], references: Sequence, hypotheses: Sequence, info: dict
+    folder,
+    name: str,
+    ids: Sequence[str],
+    references: Sequence,
+    hypotheses: Sequence,
+    info: dict,
+    more_scores: dict | None = None,
 ) -> Path:
-    """Score one test set and write its three files, each of them whole or not at all.
+    """Score the words of one test set and write its files, each of them whole or not at all.
 
-    ``<name>.hyp.txt``
-        One line per utterance: its id, a tab, the hypothesis.
+    ``<name>.hyp.txt``, ``<name>.ref.txt``
+        One line per utterance: its id, a tab, the hypothesis or the reference.
     ``<name>.wer.txt``
         SpeechBrain's summary and word alignments.
     ``<name>.json``
-        Written last. From the scores: ``wer``, ``cer`` (%), ``substitutions``, ``deletions``,
-        ``insertions``, ``words``, ``characters``, ``utterances``. From the environment:
+        Written last. From the scores: ``wer``, ``cer`` (%), ``wer_interval`` and ``cer_interval``
+        (95 %, by bootstrap), ``substitutions``, ``deletions``, ``insertions``, ``words``,
+        ``characters``, ``utterances``. From the environment:
         ``versions``, ``commit``, ``machine``, ``date``. From here: ``test_set`` (`name`) and
         ``real_time_factor`` (decoding seconds per second of audio). And everything in `info`.
 
@@ -60,6 +67,8 @@ def write_test_results(
         ``preset`` (str or None) and ``decoding``, a dict of ``method``, ``beam``, ``ctc_weight``,
         ``lm_source`` and ``lm_weight`` (None for what the method does not have). More keys may be
         added.
+    more_scores : dict, optional
+        Other scores of the same test, for the JSON file.
 
     Returns
     -------
@@ -72,31 +81,73 @@ def write_test_results(
         When a required key is missing, a key would overwrite one that is filled in here, ids are
         repeated, or lengths differ.
     """
-    if len(ids) != len(references):
-        raise ValueError(f"{len(ids)} ids for {len(references)} references of test set {name!r}")
-    if len(set(ids)) != len(ids):
-        repeated = sorted({key for key in ids if ids.count(key) > 1})
-        raise ValueError(f"test set {name!r} names utterances twice: {', '.join(repeated[:5])}")
-    record = _record(name, score(references, hypotheses), info)
-    # NaN and infinity are no JSON; other programs could not read the file
-    record = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_ids(name, ids, references)
     references = [as_text(reference) for reference in references]
     hypotheses = [as_text(hypothesis) for hypothesis in hypotheses]
-    lines = [f"{key}\t{text}\n" for key, text in zip(ids, hypotheses)]
-    _write_whole(folder / f"{name}.hyp.txt", "".join(lines))
-    _write_whole(folder / f"{name}.wer.txt", _alignments(ids, references, hypotheses))
-    path = folder / f"{name}.json"
-    _write_whole(path, record + "\n")
-    return path
+    scores = score(references, hypotheses)
+    if scores["wer"] is not None:
+        words = [[text.split() for text in texts] for texts in (references, hypotheses)]
+        scores["wer_interval"] = error_rate_interval(*words)
+        scores["cer_interval"] = error_rate_interval(references, hypotheses)
+    missing = [f"decoding.{key}" for key in DECODING_KEYS if key not in info.get("decoding", {})]
+    record = _record(name, {**scores, **(more_scores or {})}, info, missing)
+    _write_texts(folder, name, ids, references, hypotheses)
+    _write_whole(Path(folder) / f"{name}.wer.txt", _alignments(ids, references, hypotheses))
+    return _write_record(folder, name, record)
 
 
-def _record(name, scores, info):
+def write_label_results(
+    folder,
+    name: str,
+    ids: Sequence[str],
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    scores: dict,
+    info: dict,
+) -> Path:
+    """Write the files of one test set whose utterances have a label each.
+
+    They are ``<name>.hyp.txt``, ``<name>.ref.txt`` and ``<name>.json`` as
+    :func:`write_test_results` writes them, with these scores and ``utterances``.
+
+    Parameters
+    ----------
+    folder, name, ids
+        See :func:`write_test_results`.
+    references, hypotheses : sequence of str
+        Labels in the order of `ids`.
+    scores : dict
+        For the JSON file.
+    info : dict
+        See :func:`write_test_results`; no ``decoding`` is required.
+
+    Returns
+    -------
+    Path
+        The JSON file.
+
+    Raises
+    ------
+    ValueError
+        As :func:`write_test_results` does.
+    """
+    _check_ids(name, ids, references)
+    record = _record(name, {**scores, "utterances": len(ids)}, info)
+    _write_texts(folder, name, ids, references, hypotheses)
+    return _write_record(folder, name, record)
+
+
+def _check_ids(name, ids, references):
+    if len(ids) != len(references):
+        raise ValueError(f"{len(ids)} ids for {len(references)} references of test set {name!r}")
+    repeated = sorted(key for key, count in Counter(ids).items() if count > 1)
+    if repeated:
+        raise ValueError(f"test set {name!r} names utterances twice: {', '.join(repeated[:5])}")
+
+
+def _record(name, scores, info, missing=()):
     """Join scores, run and environment into what the JSON file says."""
-    missing = [key for key in INFO_KEYS if key not in info]
-    missing += [f"decoding.{key}" for key in DECODING_KEYS if key not in info.get("decoding", {})]
+    missing = [*(key for key in INFO_KEYS if key not in info), *missing]
     if missing:
         raise ValueError(f"info of test set {name!r} lacks {', '.join(missing)}")
     if not info["hours_audio"] > 0:
@@ -108,7 +159,23 @@ def _record(name, scores, info):
         raise ValueError(
             f"info must not give {', '.join(clash)}: filled in when results are written"
         )
-    return {**made, **info}
+    # NaN and infinity are no JSON; other programs could not read the file
+    return json.dumps({**made, **info}, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _write_texts(folder, name, ids, references, hypotheses):
+    """Write references and hypotheses, a line each."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for suffix, texts in (("ref", references), ("hyp", hypotheses)):
+        lines = [f"{key}\t{text}\n" for key, text in zip(ids, texts)]
+        _write_whole(Path(folder) / f"{name}.{suffix}.txt", "".join(lines))
+
+
+def _write_record(folder, name, record):
+    """Write the JSON file."""
+    path = Path(folder) / f"{name}.json"
+    _write_whole(path, record + "\n")
+    return path
 
 
 def _alignments(ids, references, hypotheses):
@@ -125,14 +192,5 @@ def _alignments(ids, references, hypotheses):
 
 
 def _write_whole(path, text):
-    """Write a file so that a reader sees the old one or the new one, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        # mkstemp makes files that only their owner may read
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_open(path) as file:
+        file.write(text)

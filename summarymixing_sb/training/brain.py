@@ -1,4 +1,4 @@
-"""The Brain of every speech recognition recipe: CTC alone, or CTC with an attention decoder."""
+"""What the Brains of all tasks share: front end, learning rate, checkpoints, time that is spent."""
 
 import logging
 import time
@@ -6,34 +6,43 @@ import time
 import speechbrain as sb
 import torch
 from speechbrain.core import INTRA_EPOCH_CKPT_FLAG
-from speechbrain.utils.Accuracy import AccuracyStats
 from speechbrain.utils.checkpoints import ckpt_recency
 from speechbrain.utils.logger import get_logger
 
-from summarymixing_sb.evaluation import score
 from summarymixing_sb.frontend import valid_frames
-from summarymixing_sb.training.checkpoints import another_model, end_of_epoch, load_average
-from summarymixing_sb.training.decoding import build_decoder
+from summarymixing_sb.training.checkpoints import (
+    Stopwatch,
+    another_model,
+    end_of_epoch,
+    load_average,
+)
 from summarymixing_sb.training.trial import try_batches
 
 logger = get_logger(__name__)
 
 
-class ASRBrain(sb.Brain):
-    """Train and test a speech recogniser.
+class EncoderBrain(sb.Brain):
+    """Train and test what stands on an encoder of speech.
 
-    B batch, T frames after the front end, D model width, V vocabulary, L tokens.
+    A task is a subclass. It writes ``compute_forward``, ``compute_objectives``, ``stage_stats``,
+    ``write_results``, ``given_targets`` and ``make_targets``, and names its `error_key`.
+
+    B batch, T frames after the front end, D model width.
 
     Parameters
     ----------
-    tokenizer : sentencepiece.SentencePieceProcessor
+    targets : Tokens or Labels
+        What the model learns to write, see :mod:`summarymixing_sb.training.targets`.
     **kwargs
-        Those of `speechbrain.Brain`. Of the hyperparameters, ``num_decoder_layers`` says whether
-        there is a decoder; then the modules have ``seq_lin`` besides ``normalize``, ``CNN``,
-        ``Transformer`` and ``ctc_lin``.
+        Those of `speechbrain.Brain`. The modules have ``normalize``, ``CNN`` and ``Transformer``
+        besides the heads of the task.
 
     Attributes
     ----------
+    error_key : str
+        The statistic of validation, better when lower, by which checkpoints may be chosen.
+    outputs_as_targets : bool
+        Whether the training data decide on ``output_neurons``.
     trial : tuple or None
         What :func:`summarymixing_sb.training.trial.try_batches` takes after the Brain, tried before
         training starts.
@@ -41,68 +50,55 @@ class ASRBrain(sb.Brain):
         For the loader of training batches.
     """
 
-    def __init__(self, tokenizer, **kwargs):
+    error_key = None
+    outputs_as_targets = False
+
+    def __init__(self, targets, **kwargs):
         super().__init__(**kwargs)
-        self.tokenizer = tokenizer
+        self.targets = targets
         self.trial = None
-        self.has_decoder = self.hparams.num_decoder_layers > 0
-        self.decoders = {}
         self.tested_checkpoints = None
         # its own generator, so that starting an epoch draws nothing from the global one
         self.loader_generator = torch.Generator()
+        self.stopwatch = Stopwatch()
+        if self.checkpointer is not None:
+            self.checkpointer.add_recoverable("stopwatch", self.stopwatch, optional_load=True)
         self.tensorboard = None
         if self.hparams.tensorboard:
             folder = f"{self.hparams.output_folder}/tensorboard"
             self.tensorboard = sb.utils.train_logger.TensorboardLogger(folder)
 
-    # What happens to a batch
+    # What a task says of itself, before and after its Brain is built
 
-    def compute_forward(self, batch, stage):
-        """From waveforms to log-probabilities and, where the stage decodes, words.
+    @classmethod
+    def check_settings(cls, settings):
+        """Raise for hyperparameters that cannot work, see `config.check_settings`."""
 
-        Returns
-        -------
-        dict
-            ``ctc`` (B, T, V), ``lengths`` (B,) relative to T, ``attention`` (B, L + 1, V) or None,
-            ``words`` (list of list of str) or None.
+    @classmethod
+    def given_targets(cls, settings, overrides):
+        """Return the targets if they are known before data are prepared, or None.
+
+        May add to the overrides what follows from them.
         """
-        batch = batch.to(self.device)
-        modules = self.modules if stage == sb.Stage.TRAIN else self.bare_modules
-        features, lengths = self._front_end(batch, modules, stage)
-        tokens = batch.tokens_bos.data if self.has_decoder else None
-        encoded, decoded = modules["Transformer"](
-            features, tokens, lengths, pad_idx=self.hparams.pad_index
-        )
-        # float32 before the softmax: the losses have no half precision on every device
-        ctc = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
-        attention = None
-        if self.has_decoder:
-            attention = modules["seq_lin"](decoded).float().log_softmax(-1)  # (B, L + 1, V)
-        words = None
-        if stage != sb.Stage.TRAIN and self.decoder is not None:
-            words = self.decoder(encoded, ctc, lengths)
-        return {"ctc": ctc, "lengths": lengths, "attention": attention, "words": words}
+        raise NotImplementedError
 
-    def compute_objectives(self, predictions, batch, stage):
-        """The loss, per utterance; keeps what the end of the stage reports."""
-        tokens, token_lengths = batch.tokens
-        loss = self.hparams.ctc_cost(
-            predictions["ctc"], tokens, predictions["lengths"], token_lengths
-        )
-        if self.has_decoder:
-            tokens_eos, eos_lengths = batch.tokens_eos
-            attention_loss = self.hparams.seq_cost(
-                predictions["attention"], tokens_eos, length=eos_lengths
-            )
-            weight = self.hparams.ctc_weight
-            loss = weight * loss + (1 - weight) * attention_loss
-            if stage != sb.Stage.TRAIN:
-                self.accuracy.append(predictions["attention"], tokens_eos, eos_lengths)
-        if predictions["words"] is not None:
-            self.ids += batch.id
-            self.references += batch.wrd
-            self.hypotheses += predictions["words"]
-        return loss
+    @classmethod
+    def make_targets(cls, hparams):
+        """Return the targets that the prepared training data give."""
+        raise NotImplementedError
+
+    def prepare_decoding(self):
+        """Build what testing needs, so that what is wrong with it shows before training."""
+
+    def stage_stats(self, stage):
+        """Return the statistics of a validation or a test besides its loss."""
+        raise NotImplementedError
+
+    def write_results(self, folder, split, info):
+        """Write the results of a test; return the JSON file and what to print of it."""
+        raise NotImplementedError
+
+    # What happens to a batch
 
     def evaluate_batch(self, batch, stage):
         """Evaluate a batch and count how long that takes."""
@@ -114,8 +110,21 @@ class ASRBrain(sb.Brain):
         )
         return loss
 
-    def _front_end(self, batch, modules, stage):
-        """From waveforms to features for the encoder and their relative lengths."""
+    def stage_modules(self, stage):
+        """The modules to call: in training those that DistributedDataParallel wraps."""
+        return self.modules if stage == sb.Stage.TRAIN else self.bare_modules
+
+    def front_end(self, batch, stage):
+        """From waveforms to features for the encoder.
+
+        Returns
+        -------
+        features : torch.Tensor
+            (B, T, channels, ...).
+        lengths : torch.Tensor
+            (B,) relative to T.
+        """
+        modules = self.stage_modules(stage)
         signals, signal_lengths = batch.sig
         hop = self.hparams.sample_rate * self.hparams.hop_length // 1000
         frames = valid_frames(signal_lengths, signals.shape[1], hop)  # (B,)
@@ -148,6 +157,7 @@ class ASRBrain(sb.Brain):
             if "state_dict" not in str(error):
                 raise
             raise another_model(self.checkpointer, error) from error
+        self.stopwatch.start()
         counter = self.hparams.epoch_counter
         if self.trial is not None and counter.current < counter.limit:
             try_batches(self, *self.trial)
@@ -163,29 +173,18 @@ class ASRBrain(sb.Brain):
         return due and self.step % self.grad_accumulation_factor == 0
 
     def on_stage_start(self, stage, epoch=None):
-        """Forget the last stage; choose the decoder."""
+        """Forget the last stage."""
         self.ids, self.references, self.hypotheses = [], [], []
         self.seconds = self.seconds_audio = 0.0
-        self.accuracy = AccuracyStats()
-        self.decoder = None
         if stage == sb.Stage.TRAIN:
             self.loader_generator.manual_seed(self.hparams.seed + epoch)
-        elif stage == sb.Stage.TEST:
-            self.decoder = self.get_decoder("test")
-        elif epoch % self.hparams.valid_search_interval == 0 or self._last(epoch):
-            self.decoder = self.get_decoder("valid")
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
         """Log what the stage gave, and save a checkpoint after validation."""
         if stage == sb.Stage.TRAIN:
             self.train_loss = stage_loss
             return
-        stats = {"loss": float(stage_loss)}
-        if self.has_decoder:
-            stats["ACC"] = self.accuracy.summarize()
-        if self.references:
-            scores = score(self.references, self.hypotheses)
-            stats.update({"WER": scores["wer"], "CER": scores["cer"]})
+        stats = {"loss": float(stage_loss), **self.stage_stats(stage)}
         if stage == sb.Stage.TEST:
             self.test_stats = stats
         else:
@@ -204,7 +203,7 @@ class ASRBrain(sb.Brain):
         """Keep as many checkpoints as are averaged, the last ones and the best ones."""
         by = self.hparams.avg_checkpoints_by
         self.checkpointer.save_and_keep_only(
-            meta={**stats, "epoch": epoch},
+            meta={**stats, "epoch": epoch, "training_seconds": self.stopwatch.seconds()},
             num_to_keep=self.hparams.avg_checkpoints,
             importance_keys=[],
             min_keys=[] if by == "last" else [by],
@@ -218,19 +217,7 @@ class ASRBrain(sb.Brain):
             verbosity=logging.DEBUG,
         )
 
-    def _last(self, epoch):
-        return epoch == self.hparams.epoch_counter.limit
-
     # What happens around testing
-
-    def get_decoder(self, stage):
-        """Build the decoder of a stage (``valid`` or ``test``), once."""
-        if stage not in self.decoders:
-            method = getattr(self.hparams, f"{stage}_decoding")
-            self.decoders[stage] = build_decoder(
-                method, self.hparams, self.bare_modules, self.tokenizer, stage
-            )
-        return self.decoders[stage]
 
     def on_evaluate_start(self, max_key=None, min_key=None):
         """Average checkpoints in memory, once for all test sets."""

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from speechbrain.utils.checkpoints import (
 from speechbrain.utils.distributed import main_process_only
 from speechbrain.utils.logger import get_logger
 
-from summarymixing_sb.training.stamp import atomic_open
+from summarymixing_sb.files import atomic_open
 
 logger = get_logger(__name__)
 
@@ -36,7 +37,7 @@ def check_same_model(checkpointer, identity):
     ----------
     checkpointer : speechbrain.utils.checkpoints.Checkpointer
     identity : dict
-        Names to values. Without the name ``tokenizer``, the rest is compared and nothing written.
+        Names to values. Without the name ``targets``, the rest is compared and nothing written.
 
     Raises
     ------
@@ -48,8 +49,8 @@ def check_same_model(checkpointer, identity):
         known = json.loads(file.read_text(encoding="utf-8"))
         # through JSON, as the other side has been
         identity = json.loads(json.dumps(identity))
-        if "tokenizer" not in identity:
-            known.pop("tokenizer", None)
+        if "targets" not in identity:
+            known.pop("targets", None)
         differ = [
             f"{name}: {known.get(name)} there, {identity.get(name)} now"
             for name in sorted(known.keys() | identity.keys())
@@ -57,7 +58,7 @@ def check_same_model(checkpointer, identity):
         ]
         if differ:
             raise another_model(checkpointer, "; ".join(differ[:5]))
-    elif "tokenizer" in identity:
+    elif "targets" in identity:
         _write_identity(file, identity)
 
 
@@ -153,6 +154,36 @@ class RandomState:
         """Read the state from a checkpoint."""
         del end_of_epoch
         self.restore(torch.load(path))
+
+
+@register_checkpoint_hooks
+class Stopwatch:
+    """Seconds spent on training, over all runs that a training was stopped and resumed in."""
+
+    def __init__(self):
+        self.before = 0.0
+        self.started = None
+
+    def start(self):
+        """Start to count, after what earlier runs spent."""
+        self.started = time.monotonic()
+
+    def seconds(self):
+        """Count what was spent so far."""
+        running = 0.0 if self.started is None else time.monotonic() - self.started
+        return self.before + running
+
+    @mark_as_saver
+    @main_process_only
+    def save(self, path):
+        """Write the seconds to a checkpoint."""
+        torch.save(self.seconds(), path)
+
+    @mark_as_loader
+    def load(self, path, end_of_epoch):
+        """Read the seconds from a checkpoint."""
+        del end_of_epoch
+        self.before = torch.load(path)
 
 
 @main_process_only

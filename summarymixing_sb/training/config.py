@@ -11,10 +11,11 @@ from hyperpyyaml import load_hyperpyyaml, resolve_references
 from ruamel.yaml import YAML
 from speechbrain.utils.run_opts import HELP_TEXTS
 
-from summarymixing_sb.training.decoding import METHODS
-
 # The parts of a YAML file that say which model it is, features included
-MODEL_KEYS = ("compute_features", "normalize", "CNN", "Transformer", "ctc_lin", "seq_lin")
+MODEL_KEYS = (
+    *("compute_features", "normalize", "CNN", "Transformer"),
+    *("ctc_lin", "seq_lin", "label_lin"),
+)
 
 
 def parse_command_line(argv):
@@ -99,39 +100,37 @@ def load_hparams(hparams_file, overrides):
         return load_hyperpyyaml(stream, overrides)
 
 
-def check_settings(settings):
+def check_settings(settings, task):
     """Refuse hyperparameters that cannot work, before data are prepared.
 
     Parameters
     ----------
     settings : dict
         From :func:`read_settings`.
+    task : type
+        The Brain of the task, see :mod:`summarymixing_sb.training.tasks`.
 
     Raises
     ------
     FileNotFoundError
-        When `data_folder` is no folder.
+        When `data_folder` or `pretrained_encoder` is no folder.
     ValueError
-        For an unknown way of decoding, or one by an attention decoder that does not exist, an
-        unknown way to average checkpoints, or numbers out of range.
+        For an unknown way to average checkpoints, numbers out of range, or what the task refuses.
     """
     if not Path(settings["data_folder"]).is_dir():
         raise FileNotFoundError(f"data_folder: there is no folder {settings['data_folder']}")
-    for key in ("valid_decoding", "test_decoding"):
-        if settings[key] not in METHODS:
-            raise ValueError(f"{key}: choose {', '.join(METHODS)}, not {settings[key]!r}")
-        if settings[key] == "joint_beam" and not settings["num_decoder_layers"]:
-            raise ValueError(
-                f"{key}: joint_beam needs an attention decoder and num_decoder_layers is 0; "
-                "choose ctc_greedy or ctc_prefix_beam"
-            )
-    if settings["avg_checkpoints_by"] not in ("last", "loss", "WER"):
+    pretrained = settings.get("pretrained_encoder")
+    if pretrained and not Path(pretrained).is_dir():
+        raise FileNotFoundError(f"pretrained_encoder: there is no folder {pretrained}")
+    if settings["avg_checkpoints_by"] not in ("last", "loss", task.error_key):
         raise ValueError(
-            f"avg_checkpoints_by: choose last, loss or WER, not {settings['avg_checkpoints_by']!r}"
+            f"avg_checkpoints_by: choose last, loss or {task.error_key}, "
+            f"not {settings['avg_checkpoints_by']!r}"
         )
-    for key in ("avg_checkpoints", "number_of_epochs", "valid_search_interval"):
+    for key in ("avg_checkpoints", "number_of_epochs"):
         if int(settings[key]) < 1:
             raise ValueError(f"{key} must be at least 1, not {settings[key]}")
+    task.check_settings(settings)
 
 
 def model_identity(settings):

@@ -1,18 +1,17 @@
 """From CSV manifests to batches of waveforms and tokens."""
 
-from itertools import pairwise
+from collections import Counter
 
 import torch
-from speechbrain.dataio import audio_io
 from speechbrain.dataio.dataio import load_data_csv
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import DynamicBatchSampler
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.logger import get_logger
 
-logger = get_logger(__name__)
+from summarymixing_sb.training.audio import read_audio
 
-OUTPUT_KEYS = ["id", "sig", "wrd", "tokens_bos", "tokens_eos", "tokens"]
+logger = get_logger(__name__)
 
 
 def read_manifests(paths):
@@ -25,7 +24,7 @@ def read_manifests(paths):
     Returns
     -------
     dict of str to dict
-        ID to ``duration`` (float, seconds), ``wav``, ``spk_id`` and ``wrd``.
+        ID to ``duration`` (float, seconds), ``wav``, ``spk_id`` and what is to be learned.
     """
     data = {}
     for path in paths:
@@ -33,24 +32,24 @@ def read_manifests(paths):
     return data
 
 
-def make_dataset(data, tokenizer, hparams, train=False):
-    """Turn utterances into items of waveform and tokens.
+def make_dataset(data, targets, hparams, train=False):
+    """Turn utterances into items of waveform and targets.
 
     Parameters
     ----------
     data : dict of str to dict
         From :func:`read_manifests`.
-    tokenizer : sentencepiece.SentencePieceProcessor
+    targets : Tokens or Labels
+        See :mod:`summarymixing_sb.training.targets`.
     hparams : dict
-        ``sample_rate``, ``bos_index``, ``eos_index`` and, to train, ``speed_perturb`` (or None).
+        ``sample_rate``, what the targets read and, to train, ``speed_perturb`` (or None).
     train : bool
         Change the speed of every waveform at random.
 
     Returns
     -------
     speechbrain.dataio.dataset.DynamicItemDataset
-        Items with ``id``, ``sig`` (samples,), ``wrd`` and ``tokens``, ``tokens_bos`` (begins with
-        `bos_index`), ``tokens_eos`` (ends with `eos_index`), all int64.
+        Items with ``id``, ``sig`` (samples,) and the keys of the targets.
     """
     speed_perturb = hparams["speed_perturb"] if train else None
 
@@ -60,65 +59,29 @@ def make_dataset(data, tokenizer, hparams, train=False):
         signal = read_audio(wav, hparams["sample_rate"])
         return signal if speed_perturb is None else speed_perturb(signal[None])[0]
 
-    @takes("wrd")
-    @provides("tokens", "tokens_bos", "tokens_eos")
-    def text_pipeline(wrd):
-        tokens = tokenizer.encode(wrd)
-        yield torch.LongTensor(tokens)
-        yield torch.LongTensor([hparams["bos_index"], *tokens])
-        yield torch.LongTensor([*tokens, hparams["eos_index"]])
-
-    return DynamicItemDataset(data, [audio_pipeline, text_pipeline], OUTPUT_KEYS)
+    pipelines = [audio_pipeline, targets.pipeline(hparams)]
+    return DynamicItemDataset(data, pipelines, ["id", "sig", *targets.keys])
 
 
-def read_audio(path, sample_rate):
-    """Read a mono recording.
-
-    Parameters
-    ----------
-    path : str
-    sample_rate : int
-        Hz that the file must have.
-
-    Returns
-    -------
-    torch.Tensor
-        (samples,), float32.
-
-    Raises
-    ------
-    ValueError
-        When the file has another sample rate, or several channels.
-    """
-    signal, rate = audio_io.load(path)  # (channels, samples)
-    if rate != sample_rate or signal.shape[0] != 1:
-        raise ValueError(
-            f"{path} has {signal.shape[0]} channel(s) at {rate} Hz, and sample_rate asks for one "
-            f"at {sample_rate} Hz: convert the recordings"
-        )
-    return signal[0]
-
-
-def leave_out(data, tokenizer, hparams):
+def leave_out(data, targets, hparams):
     """Leave out what cannot, or should not, be trained on, and log how many utterances that are.
 
-    CTC needs a frame for every token and one more between two equal ones. Durations are those of
-    the fastest speed perturbation.
+    Durations are those of the fastest speed perturbation.
 
     Parameters
     ----------
     data : dict of str to dict
         Training utterances.
-    tokenizer : sentencepiece.SentencePieceProcessor
+    targets : Tokens or Labels
+        Their ``problems`` say what cannot be learned.
     hparams : dict
         ``sample_rate``, ``hop_length`` (ms), ``CNN`` (its ``subsampled``), ``speed_changes`` (%),
-        ``avoid_if_longer_than``, ``avoid_if_shorter_than`` (seconds), ``blank_index``.
+        ``avoid_if_longer_than``, ``avoid_if_shorter_than`` (seconds), and what the targets read.
 
     Returns
     -------
-    kept : dict of str to dict
-    num_tokens : list of int
-        Tokens of each utterance kept.
+    dict of str to dict
+        The utterances kept.
 
     Raises
     ------
@@ -126,36 +89,23 @@ def leave_out(data, tokenizer, hparams):
         When nothing is left.
     """
     shortest, longest = hparams["avoid_if_shorter_than"], hparams["avoid_if_longer_than"]
-    tokens = tokenizer.encode([item["wrd"] for item in data.values()])
-    frames = _ctc_frames([item["duration"] for item in data.values()], hparams)
-    kept, num_tokens = {}, []
-    reasons = dict.fromkeys(
-        (
-            "too short for CTC",
-            f"longer than {longest} s (avoid_if_longer_than)",
-            f"shorter than {shortest} s (avoid_if_shorter_than)",
-            "with characters that the tokenizer does not know",
-        ),
-        0,
-    )
-    too_short, too_long, below, unknown = reasons
-    for (key, item), ids, available in zip(data.items(), tokens, frames):
+    items = list(data.values())
+    frames = _encoder_frames([item["duration"] for item in items], hparams)
+    kept, reasons = {}, Counter()
+    for (key, item), problem in zip(data.items(), targets.problems(items, frames, hparams)):
         if item["duration"] > longest:
-            reasons[too_long] += 1
+            problem = f"longer than {longest} s (avoid_if_longer_than)"
         elif item["duration"] < shortest:
-            reasons[below] += 1
-        elif hparams["blank_index"] in ids:  # SentencePiece's unknown piece, CTC's blank
-            reasons[unknown] += 1
-        elif available < len(ids) + sum(a == b for a, b in pairwise(ids)):
-            reasons[too_short] += 1
-        else:
+            problem = f"shorter than {shortest} s (avoid_if_shorter_than)"
+        if problem is None:
             kept[key] = item
-            num_tokens.append(len(ids))
-    counted = ", ".join(f"{count} {reason}" for reason, count in reasons.items() if count)
+        else:
+            reasons[problem] += 1
+    counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
     logger.info(f"{len(kept)} of {len(data)} utterances to train on; left out: {counted or 'none'}")
     if not kept:
         raise ValueError(f"no utterance is left to train on; left out: {counted or 'none'}")
-    return kept, num_tokens
+    return kept
 
 
 def make_batches(dataset, hparams, stage):
@@ -186,7 +136,7 @@ def make_batches(dataset, hparams, stage):
     )
 
 
-def _ctc_frames(durations, hparams):
+def _encoder_frames(durations, hparams):
     """Encoder frames of each utterance, at the fastest speed perturbation."""
     fastest = max(hparams["speed_changes"] or [100]) / 100
     rate = hparams["sample_rate"]

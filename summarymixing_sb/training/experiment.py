@@ -13,8 +13,7 @@ from speechbrain.utils.distributed import (
 )
 from speechbrain.utils.logger import get_logger
 
-from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory, write_test_results
-from summarymixing_sb.training.brain import ASRBrain
+from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
 from summarymixing_sb.training.config import (
     check_settings,
@@ -24,26 +23,23 @@ from summarymixing_sb.training.config import (
     read_settings,
 )
 from summarymixing_sb.training.data import leave_out, make_batches, make_dataset, read_manifests
-from summarymixing_sb.training.tokenizer import (
-    check_tokenizer,
-    fetch_tokenizer,
-    load_tokenizer,
-    tokenizer_digest,
-    train_tokenizer,
-)
+from summarymixing_sb.training.preparation import annotated_counts
+from summarymixing_sb.training.pretrained import load_pretrained_encoder
+from summarymixing_sb.training.tasks import task_class
 from summarymixing_sb.training.trial import longest_batches
 
 logger = get_logger(__name__)
 
 
-def run_asr(argv, prepare):
-    """Prepare data, train a speech recogniser or go on training it, and test it.
+def run_experiment(argv, prepare):
+    """Prepare data, train a model or go on training it, and test it.
 
     Parameters
     ----------
     argv : list of str
         Command line after the script: a YAML file, then ``--key=value`` for its keys and for
-        SpeechBrain's run options (``--device``, ``--precision``, ``--test_only`` ...).
+        SpeechBrain's run options (``--device``, ``--precision``, ``--test_only`` ...). The key
+        ``task`` says what is learned.
     prepare : callable
         ``prepare(hparams)`` writes ``train.csv`` and one ``<split>.csv`` per split of
         ``valid_splits`` and ``test_splits`` into the folder ``manifest_folder``. Called on the main
@@ -51,7 +47,7 @@ def run_asr(argv, prepare):
 
     Returns
     -------
-    ASRBrain
+    EncoderBrain
         The Brain after testing, for who wants to look into it.
 
     Raises
@@ -60,59 +56,51 @@ def run_asr(argv, prepare):
         For input that cannot work, naming the key or the file; most of it before preparation.
     """
     hparams_file, run_opts, overrides = parse_command_line(argv)
+    given_overrides = list(overrides)
     settings = read_settings(hparams_file, overrides)
-    check_settings(settings)
+    task = task_class(settings["task"])
+    check_settings(settings, task)
     ddp_init_group(run_opts)
-    if settings["tokenizer_file"] is None:
-        given = None
-    else:
-        given, tokenizer = _given_tokenizer(settings, overrides)
+    targets = task.given_targets(settings, overrides)
+    if targets is not None:
         settings = read_settings(hparams_file, overrides)
-        check_tokenizer(tokenizer, given, settings)
+        targets.check(settings)
 
     hparams = load_hparams(hparams_file, overrides)
     _make_folder(hparams, hparams_file, overrides, run_opts)
-    checkpointer = hparams["checkpointer"]
-    checkpointer.add_recoverable("random", RandomState(), optional_load=True)
     identity = model_identity(settings)
-    run_on_main(check_same_model, [checkpointer, identity])
+    run_on_main(check_same_model, [hparams["checkpointer"], identity])
 
     run_on_main(prepare, [hparams])
-    if given is None:
-        given = _own_tokenizer(hparams)
-        tokenizer = load_tokenizer(given)
-        check_tokenizer(tokenizer, given, settings)
-    identity["tokenizer"] = tokenizer_digest(given)
+    if targets is None:
+        targets = task.make_targets(hparams)
+        if task.outputs_as_targets and "output_neurons" not in overrides:
+            overrides["output_neurons"] = targets.size
+            settings = read_settings(hparams_file, overrides)
+            identity = model_identity(settings)
+            hparams = load_hparams(hparams_file, overrides)
+        targets.check(settings)
+    identity["targets"] = targets.digest
+    checkpointer = hparams["checkpointer"]
     run_on_main(check_same_model, [checkpointer, identity])
+    checkpointer.add_recoverable("random", RandomState(), optional_load=True)
 
-    brain = ASRBrain(
-        tokenizer,
+    brain = task(
+        targets,
         modules=hparams["modules"],
         opt_class=hparams["opt_class"],
         hparams=hparams,
         run_opts=run_opts,
         checkpointer=checkpointer,
     )
-    brain.get_decoder("valid")
-    # built before training as well, so that what is wrong with it shows before the first epoch
-    brain.get_decoder("test")
+    brain.prepare_decoding()
     if not brain.test_only:
-        brain.decoders.pop("test")
         _train(brain, hparams)
     run = {"command": shlex.join(["python", sys.argv[0], *argv]), "yaml": str(hparams_file)}
-    run["overrides"] = {key: settings[key] for key in overrides}
+    run["overrides"] = {key: settings[key] for key in given_overrides}
     for split in hparams["test_splits"]:
         _test(brain, hparams, split, run)
     return brain
-
-
-def _given_tokenizer(settings, overrides):
-    """Load the tokenizer of `tokenizer_file`; one from the command line sets `output_neurons`."""
-    file = fetch_tokenizer(settings["tokenizer_file"], settings["tokenizer_folder"])
-    tokenizer = load_tokenizer(file)
-    if "tokenizer_file" in overrides and "output_neurons" not in overrides:
-        overrides["output_neurons"] = tokenizer.get_piece_size()
-    return file, tokenizer
 
 
 def _make_folder(hparams, hparams_file, overrides, run_opts):
@@ -126,26 +114,11 @@ def _make_folder(hparams, hparams_file, overrides, run_opts):
     )
 
 
-def _own_tokenizer(hparams):
-    """Train a tokenizer on the training transcripts, or find the one trained before."""
-    return train_tokenizer(
-        hparams["tokenizer_folder"],
-        Path(hparams["manifest_folder"]) / "train.csv",
-        hparams["token_type"],
-        hparams["output_neurons"],
-        hparams["bos_index"],
-        hparams["eos_index"],
-        keep=bool(hparams["checkpointer"].list_checkpoints()),
-    )
-
-
 def _train(brain, hparams):
     """Read the training data and fit."""
     manifests = Path(hparams["manifest_folder"])
-    data, num_tokens = leave_out(
-        read_manifests([manifests / "train.csv"]), brain.tokenizer, hparams
-    )
-    train_set = make_dataset(data, brain.tokenizer, hparams, train=True)
+    data = leave_out(read_manifests([manifests / "train.csv"]), brain.targets, hparams)
+    train_set = make_dataset(data, brain.targets, hparams, train=True)
     batches = make_batches(train_set, hparams, "train")
     # fewer batches than this, and an epoch has no optimiser step, or a process no batch
     processes = torch.distributed.get_world_size() if is_distributed_initialized() else 1
@@ -158,16 +131,19 @@ def _train(brain, hparams):
         )
     batches.set_epoch(1)
     durations = [item["duration"] for item in data.values()]
+    longest = longest_batches(list(batches), durations, brain.targets.lengths(data.values()))
     slowest = min(hparams["speed_changes"] or [100]) / 100
-    brain.trial = (train_set, longest_batches(list(batches), durations, num_tokens), slowest)
+    brain.trial = (train_set, longest, slowest)
     # the Brain then draws new batches for each epoch, the same ones when it is resumed
     brain.train_sampler = batches
 
     valid_set = make_dataset(
         read_manifests(manifests / f"{split}.csv" for split in hparams["valid_splits"]),
-        brain.tokenizer,
+        brain.targets,
         hparams,
     )
+    if hparams.get("pretrained_encoder") and not hparams["checkpointer"].list_checkpoints():
+        load_pretrained_encoder(hparams["pretrained_encoder"], hparams)
     workers = {"num_workers": hparams["num_workers"]}
     brain.fit(
         hparams["epoch_counter"],
@@ -185,7 +161,7 @@ def _train(brain, hparams):
 def _test(brain, hparams, split, run):
     """Test on one split and write the results."""
     data = read_manifests([Path(hparams["manifest_folder"]) / f"{split}.csv"])
-    test_set = make_dataset(data, brain.tokenizer, hparams)
+    test_set = make_dataset(data, brain.targets, hparams)
     batches = make_batches(test_set, hparams, "test")
     reset_peak_memory(brain.device)
     brain.evaluate(
@@ -197,38 +173,27 @@ def _test(brain, hparams, split, run):
 
 def _write_results(brain, hparams, split, run):
     """Write what a test gave, log it, and print it in a line."""
-    summary_mixing = hparams["attention_type"] == "SummaryMixing"
+    mixers = hparams["attention_type"], hparams.get("decoder_attention_type")
+    checkpoints = brain.tested_checkpoints
     info = {
         **run,
+        "dataset": Path(run["yaml"]).resolve().parent.name,
+        "task": hparams["task"],
+        "annotated_utterances": annotated_counts(hparams["manifest_folder"]).get(split),
         "hours_audio": brain.seconds_audio / 3600,
         "parameters": sum(p.numel() for p in hparams["model"].parameters()),
         "seconds": brain.seconds,
+        "training_seconds": max(ckpt.meta.get("training_seconds", 0) for ckpt in checkpoints),
         "peak_memory_mb": peak_memory_mb(brain.device),
         "seed": hparams["seed"],
         "encoder": hparams["encoder_module"],
         "mixer": hparams["attention_type"],
-        "preset": hparams["mixer_preset"] if summary_mixing else None,
-        "decoding": _decoding(hparams),
+        "decoder_mixer": hparams.get("decoder_attention_type"),
+        "preset": hparams.get("mixer_preset") if "SummaryMixing" in mixers else None,
         "device": str(brain.device),
-        "epochs": max(ckpt.meta["epoch"] for ckpt in brain.tested_checkpoints),
-        "checkpoints": [ckpt.path.name for ckpt in brain.tested_checkpoints],
+        "epochs": max(ckpt.meta["epoch"] for ckpt in checkpoints),
+        "checkpoints": [ckpt.path.name for ckpt in checkpoints],
     }
-    file = write_test_results(
-        hparams["results_folder"], split, brain.ids, brain.references, brain.hypotheses, info
-    )
+    file, summary = brain.write_results(hparams["results_folder"], split, info)
     hparams["train_logger"].log_stats({"test": split}, test_stats=brain.test_stats)
-    stats = brain.test_stats
-    print(f"{split}: WER {stats['WER']:.2f} %, CER {stats['CER']:.2f} %, details in {file}")
-
-
-def _decoding(hparams):
-    """Describe the decoding of test sets; None for what the method does not use."""
-    method = hparams["test_decoding"]
-    lm_source = hparams["lm_source"]
-    return {
-        "method": method,
-        "beam": None if method == "ctc_greedy" else hparams["test_beam_size"],
-        "ctc_weight": hparams["ctc_weight_decode"] if method == "joint_beam" else None,
-        "lm_source": lm_source,
-        "lm_weight": None if lm_source is None else hparams["lm_weight"],
-    }
+    print(f"{split}: {summary}, details in {file}")

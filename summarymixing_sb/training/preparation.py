@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import soundfile
 from speechbrain.utils.logger import get_logger
 from speechbrain.utils.parallel import get_available_cpu_count, parallel_map
 
-from summarymixing_sb.training.stamp import Stamp, atomic_open, digest, signature
+from summarymixing_sb.files import atomic_open, digest
+from summarymixing_sb.training.audio import probe_audio
+from summarymixing_sb.training.stamp import Stamp, read_stamp, signature
 
 logger = get_logger(__name__)
 
 LEFT_OUT_FILE = "left_out.csv"
 NAMES_PER_LOG_LINE = 10
-_BLOCK_SAMPLES = 2**18  # 16 s at 16 kHz: most utterances are one read, none fills the memory
-_UNKNOWN_SAMPLES = 2**63 - 1  # libsndfile's length of a FLAC whose header states none
 
 
 @dataclass(frozen=True)
@@ -92,55 +91,9 @@ def find_files(folder, *patterns):
     )
 
 
-def probe_audio(path, sample_rate=None):
-    """Decode one audio file whole and say how long it is or what is wrong with it.
-
-    A header alone does not tell: a truncated FLAC still states its full length.
-
-    Parameters
-    ----------
-    path : str
-        The file; any format that soundfile reads.
-    sample_rate : int, optional
-        The only rate, in Hz, that is accepted; any rate if None.
-
-    Returns
-    -------
-    seconds : float
-        Duration of the decoded audio; 0.0 if there is a problem.
-    problem : str
-        Kind of the problem, empty if there is none.
-    detail : str
-        More about the problem.
-    """
-    decoded = 0
-    try:
-        if os.path.getsize(path) == 0:
-            return 0.0, "empty audio", "a file of 0 bytes"
-        with soundfile.SoundFile(path) as audio:
-            rate, stated = audio.samplerate, audio.frames
-            if stated in (0, _UNKNOWN_SAMPLES):
-                return 0.0, "empty audio", "its header states no samples"
-            if sample_rate is not None and rate != sample_rate:
-                return 0.0, "wrong sample rate", f"{rate} Hz, not {sample_rate} Hz"
-            if audio.channels != 1:
-                return 0.0, "more than one channel", f"{audio.channels} channels"
-            try:
-                while block := len(audio.read(_BLOCK_SAMPLES, dtype="int16")):
-                    decoded += block
-            except soundfile.SoundFileError as error:
-                detail = f"of {stated} samples, decoding fails after {decoded}: {error}"
-                return 0.0, "truncated or damaged audio", detail
-            # The length that an MP3 states is an estimate.
-            if decoded == 0 or (decoded < stated and audio.format != "MP3"):
-                detail = f"only {decoded} of {stated} samples"
-                return 0.0, "truncated or damaged audio", detail
-    except (OSError, soundfile.SoundFileError) as error:
-        return 0.0, "unreadable audio", str(error)
-    return decoded / rate, "", ""
-
-
-def write_manifests(save_folder, manifests, sources, read_split, options, sample_rate=None):
+def write_manifests(
+    save_folder, manifests, sources, read_split, options, sample_rate=None, complete=()
+):
     """Write one CSV per manifest, unless the CSV files there are still right.
 
     Also written: ``left_out.csv`` (what went into no manifest, and why) and the stamp by which
@@ -160,17 +113,25 @@ def write_manifests(save_folder, manifests, sources, read_split, options, sample
     options : dict
         Whatever else decides what the CSV files hold; must be representable as JSON.
     sample_rate : int, optional
-        The only sampling rate, in Hz, that is accepted; any rate if None.
+        The only sampling rate, in Hz, that is accepted, and then with one channel only; any rate
+        and any number of channels if None.
+    complete : collection of str
+        Splits of which nothing may be left out, since their scores would change.
 
     Raises
     ------
     ValueError
-        If no usable recording is left in a split, or an ID would be twice in one CSV. Nothing is
-        written then.
+        If no usable recording is left in a split, anything is left out of one that must be
+        complete, or an ID would be twice in one CSV. Nothing is written then.
     """
     save_folder = Path(save_folder)
     save_folder.mkdir(parents=True, exist_ok=True)
-    options = {**options, "manifests": manifests, "sample_rate": sample_rate}
+    options = {
+        **options,
+        "manifests": manifests,
+        "sample_rate": sample_rate,
+        "complete": sorted(complete),
+    }
     stamp = Stamp(save_folder, options, signature(sources))
     outdated = stamp.why_outdated()
     if outdated is None:
@@ -182,24 +143,70 @@ def write_manifests(save_folder, manifests, sources, read_split, options, sample
 
     annotated = {split: read_split(split) for split in sources}
     _refuse_repeated_ids(manifests, annotated)
-    usable, reports, summary = {}, [], []
-    for split, (recordings, left_out) in annotated.items():
+    usable, missing, summary = {}, {}, []
+    for split, (recordings, unusable) in annotated.items():
         usable[split], undecodable = _decode(split, recordings, sample_rate)
-        left_out = left_out + undecodable
-        _log_left_out(split, left_out, save_folder / LEFT_OUT_FILE)
+        missing[split] = [*unusable, *undecodable]
+        _log_left_out(split, missing[split], save_folder / LEFT_OUT_FILE)
         if not usable[split]:
-            raise ValueError(_nothing_usable(split, left_out))
-        reports += [_report_row(split, case) for case in left_out]
-        summary.append(_summary_line(split, usable[split], len(left_out)))
+            raise ValueError(_nothing_usable(split, missing[split]))
+        summary.append(_summary_line(split, usable[split], len(missing[split])))
         logger.info(summary[-1])
+    _refuse_incomplete({split: missing[split] for split in missing if split in complete})
 
     written = {}
     for name, members in manifests.items():
         rows = [row for split in members for row in usable[split]]
         written[f"{name}.csv"] = _write_csv(save_folder / f"{name}.csv", list(rows[0]), rows)
     columns = ["ID", "path", "split", "reason"]
+    reports = [_report_row(split, case) for split in missing for case in missing[split]]
     written[LEFT_OUT_FILE] = _write_csv(save_folder / LEFT_OUT_FILE, columns, reports)
-    stamp.write(written, summary)
+    stamp.write(written, summary, {split: _count(*found) for split, found in annotated.items()})
+
+
+def annotated_counts(save_folder):
+    """How many recordings each split has by its annotations, those left out included.
+
+    Parameters
+    ----------
+    save_folder : str or Path
+        Folder that `write_manifests` wrote into.
+
+    Returns
+    -------
+    dict[str, int]
+        By split. A set was scored whole if so many of its utterances were scored.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing was prepared there.
+    """
+    return read_stamp(save_folder)["annotated"]
+
+
+def _count(recordings, left_out):
+    """Number of recordings that annotations name; one that they name twice counts once."""
+    return len({case.id for case in (*recordings, *left_out)})
+
+
+def _refuse_incomplete(missing):
+    """Raise if anything was left out of splits that must be complete."""
+    cases = [(split, case) for split, left_out in missing.items() for case in left_out]
+    if not cases:
+        return
+    counts = ", ".join(f"{len(left)} of {split}" for split, left in missing.items() if left)
+    named = "; ".join(
+        f"{case.id} ({split}, {case.problem}: {case.path})"
+        for split, case in cases[:NAMES_PER_LOG_LINE]
+    )
+    if len(cases) > NAMES_PER_LOG_LINE:
+        named += f"; and {len(cases) - NAMES_PER_LOG_LINE} more"
+    raise ValueError(
+        f"Recordings to evaluate on are missing or cannot be used: {counts}. Without them the "
+        f"error rates are not those of the whole set. They are {named}. Mend the data, or say "
+        f"allow_incomplete_evaluation=True: they are then left out and listed in {LEFT_OUT_FILE}."
+    )
 
 
 def _refuse_repeated_ids(manifests, annotated):

@@ -3,59 +3,11 @@
 import hashlib
 import json
 import os
-import uuid
-from contextlib import contextmanager
 from pathlib import Path
 
+from summarymixing_sb.files import atomic_open, digest
+
 STAMP_FILE = "preparation.json"
-
-
-@contextmanager
-def atomic_open(path):
-    """Open a text file for writing that takes its place only once it is complete.
-
-    Whoever opens ``path`` sees the old file or the whole new one, never a part; if the body
-    raises, the old file stays.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file to make or replace.
-
-    Yields
-    ------
-    file object
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "train.csv"
-    >>> with atomic_open(target) as file:
-    ...     _ = file.write("ID,duration")
-    ...     target.exists()
-    False
-    >>> target.read_text()
-    'ID,duration'
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def digest(path):
-    """SHA-256 of a file's content, in hexadecimal."""
-    content = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(2**20):
-            content.update(block)
-    return content.hexdigest()
 
 
 def signature(sources):
@@ -81,6 +33,30 @@ def signature(sources):
                 state = (None, None)
             names.update(json.dumps([group, path, *state]).encode())
     return names.hexdigest()
+
+
+def read_stamp(folder):
+    """Read what a preparation recorded of itself.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder of the prepared files.
+
+    Returns
+    -------
+    dict
+        ``options``, ``inputs``, ``written``, ``summary`` and ``annotated``, as `Stamp` has them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing was prepared there.
+    """
+    path = Path(folder) / STAMP_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {path}: no data were prepared in this folder")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 class Stamp:
@@ -113,7 +89,7 @@ class Stamp:
 
     def _read(self):
         try:
-            earlier = json.loads(self.path.read_text(encoding="utf-8"))
+            earlier = read_stamp(self.folder)
         except (OSError, ValueError):
             return {}
         return earlier if isinstance(earlier, dict) else {}
@@ -148,7 +124,7 @@ class Stamp:
                 return f"{name} is missing"
         return None
 
-    def write(self, written, summary):
+    def write(self, written, summary, annotated):
         """Record a preparation, as its last step, and drop what an earlier one left behind.
 
         Parameters
@@ -157,6 +133,8 @@ class Stamp:
             Name and `digest` of every file written into the folder.
         summary : list[str]
             Lines to show again when the files are found up to date.
+        annotated : dict[str, int]
+            Number of recordings that the annotations of each split name.
         """
         for name in self._earlier.get("written", {}).keys() - written.keys():
             (self.folder / name).unlink(missing_ok=True)
@@ -165,6 +143,7 @@ class Stamp:
             "inputs": self._inputs,
             "written": written,
             "summary": summary,
+            "annotated": annotated,
         }
         with atomic_open(self.path) as file:
             file.write(json.dumps(stamp, indent=2) + "\n")

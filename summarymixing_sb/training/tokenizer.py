@@ -11,8 +11,6 @@ from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.fetching import fetch
 from speechbrain.utils.logger import get_logger
 
-from summarymixing_sb.training.stamp import digest
-
 logger = get_logger(__name__)
 
 TRAINED_ON = "trained_on.txt"
@@ -53,8 +51,10 @@ def fetch_tokenizer(source, folder):
     return Path(folder) / name
 
 
-def train_tokenizer(folder, train_csv, kind, size, bos_index, eos_index, keep):
-    """Train a tokenizer on the column ``wrd`` of a CSV file, unless it has been before.
+def train_tokenizer(
+    folder, train_csv, kind, size, bos_index, eos_index, keep, column="wrd", symbols=()
+):
+    """Train a tokenizer on a column of a CSV file, unless it has been before.
 
     Parameters
     ----------
@@ -69,6 +69,11 @@ def train_tokenizer(folder, train_csv, kind, size, bos_index, eos_index, keep):
     keep : bool
         Keep an existing tokenizer although the transcripts changed, because a model was trained
         with it.
+    column : str
+        Column of the CSV file that holds the texts.
+    symbols : sequence of str
+        Parts of texts that are one piece each, spaces inside them included. Those that begin with
+        a space begin a word, at the start of a text too.
 
     Returns
     -------
@@ -82,6 +87,7 @@ def train_tokenizer(folder, train_csv, kind, size, bos_index, eos_index, keep):
     """
     file = Path(folder) / f"{size}_{kind}.model"
     options = {"kind": kind, "size": size, "bos": bos_index, "eos": eos_index}
+    options |= {"column": column, "symbols": list(symbols)}
     run_on_main(_train_if_stale, [file, train_csv, options, keep])
     return file
 
@@ -140,17 +146,12 @@ def check_tokenizer(tokenizer, file, settings):
             )
 
 
-def tokenizer_digest(file):
-    """SHA-256 of a tokenizer's file, to tell one tokenizer from another."""
-    return digest(file)
-
-
 def _train_if_stale(file, train_csv, options, keep):
     """Train, unless a fingerprint beside the tokenizer says that it was trained on just this."""
     if file.is_file() and not Path(train_csv).is_file():
         return  # testing, where the training data are not
     with open(train_csv, encoding="utf-8", newline="") as stream:
-        texts = "\n".join(row["wrd"] for row in csv.DictReader(stream))
+        texts = "\n".join(row[options["column"]] for row in csv.DictReader(stream))
     fingerprint = hashlib.sha256(f"{options}\n{texts}".encode()).hexdigest()
     note = file.parent / TRAINED_ON
     known = note.read_text(encoding="utf-8") if note.is_file() else None
@@ -170,8 +171,9 @@ def _train_if_stale(file, train_csv, options, keep):
             str(file.parent),
             options["size"],
             annotation_train=str(train_csv),
-            annotation_read="wrd",
+            annotation_read=options["column"],
             model_type=options["kind"],
+            user_defined_symbols=_written_by_sentencepiece(options["symbols"]),
             bos_id=options["bos"],
             eos_id=options["eos"],
         )
@@ -181,3 +183,8 @@ def _train_if_stale(file, train_csv, options, keep):
             f"trained on {train_csv}, its transcripts allow other sizes: {error}"
         ) from error
     note.write_text(fingerprint, encoding="utf-8")
+
+
+def _written_by_sentencepiece(symbols):
+    """SpeechBrain wants one string or None; SentencePiece writes a space as a low block."""
+    return ",".join(symbol.replace(" ", "\N{LOWER ONE EIGHTH BLOCK}") for symbol in symbols) or None

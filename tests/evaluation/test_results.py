@@ -1,10 +1,10 @@
-"""The three files of a test set."""
+"""The files of a test set."""
 
 import json
 
 import pytest
 
-from summarymixing_sb.evaluation import write_test_results
+from summarymixing_sb.evaluation import write_label_results, write_test_results
 
 INFO = {
     "hours_audio": 0.5,
@@ -35,6 +35,7 @@ def test_files(tmp_path):
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "test-clean.hyp.txt",
         "test-clean.json",
+        "test-clean.ref.txt",
         "test-clean.wer.txt",
     ]
     record = json.loads(path.read_text())
@@ -42,10 +43,35 @@ def test_files(tmp_path):
     assert (record["test_set"], record["wer"], record["deletions"]) == ("test-clean", 50.0, 2)
     assert record["real_time_factor"] == pytest.approx(0.05)
     assert {"versions", "commit", "machine", "date", "cer", "words"} <= record.keys()
+    low, high = record["wer_interval"]
+    assert low < record["wer"] < high
     assert (path.parent / "test-clean.hyp.txt").read_text() == "one\tTHE CAT\ntwo\t\n"
+    assert (path.parent / "test-clean.ref.txt").read_text() == "one\tTHE CAT\ntwo\tA DOG\n"
     alignments = (path.parent / "test-clean.wer.txt").read_text()
     assert "%WER 50.00 [ 2 / 4, 0 ins, 2 del, 0 sub ]" in alignments
     assert "A ; DOG" in " ".join(alignments.split())
+
+
+def test_more_scores(tmp_path):
+    given = (tmp_path, "test", IDS, REFERENCES, HYPOTHESES, INFO, {"slu_f1": 50.0})
+    record = json.loads(write_test_results(*given).read_text())
+    assert (record["wer"], record["slu_f1"]) == (50.0, 50.0)
+
+
+def test_labels(tmp_path):
+    info = {name: value for name, value in INFO.items() if name != "decoding"}
+    labels = ["alarm_set", "music_play"]
+    scores = {"intent_accuracy": 50.0}
+    path = write_label_results(tmp_path, "test", IDS, labels, labels[:1] * 2, scores, info)
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == ["test.hyp.txt", "test.json", "test.ref.txt"]
+    assert (tmp_path / "test.hyp.txt").read_text() == "one\talarm_set\ntwo\talarm_set\n"
+    record = json.loads(path.read_text())
+    assert {key: record[key] for key in info} == info
+    assert record["intent_accuracy"] == 50.0
+    assert "wer" not in record
+    with pytest.raises(ValueError, match="twice: one"):
+        write_label_results(tmp_path, "test", ["one", "one"], labels, labels, scores, info)
 
 
 def test_empty_texts_do_not_crash(tmp_path):

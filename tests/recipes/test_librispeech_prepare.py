@@ -2,7 +2,6 @@
 
 import csv
 import importlib.util
-import logging
 import os
 from pathlib import Path
 
@@ -54,25 +53,6 @@ def data(tmp_path):
     make_split(root, "train-a")
     make_split(root, "dev-a", speakers=1)
     return root
-
-
-@pytest.fixture
-def log():
-    """Messages of the preparation's loggers, whatever other tests did to logging."""
-    messages = []
-    handler = logging.Handler()
-    handler.emit = lambda record: messages.append(record.getMessage())
-    loggers = [
-        logging.getLogger("summarymixing_sb.training.preparation"),
-        logging.getLogger("librispeech_prepare"),
-    ]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    yield messages
-    for logger in loggers:
-        logger.removeHandler(handler)
-        logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture
@@ -342,11 +322,11 @@ def test_folder_without_librispeech(prepare, tmp_path):
     ("splits", "message"),
     [
         (("train-a", ["dev-a"], []), r"train_splits must be a list of splits: \[train-a\]"),
-        ((["train-a"], None, []), "dev_splits must be a list"),
+        ((["train-a"], None, []), "valid_splits must be a list"),
         ((["train-a", "train-a"], [], []), "train_splits names a split twice"),
         ((["../LibriSpeech/train-a"], [], []), "is not the name of a split"),
         (([], [], []), "all empty"),
-        (([], ["train"], []), "that CSV is taken"),
+        ((["train-a"], ["train"], []), "train on it alone"),
     ],
 )
 def test_splits_that_cannot_be_meant(splits, message, data, tmp_path):
@@ -399,7 +379,7 @@ def test_changed_splits_leave_no_csv_of_before(prepare, data, log):
     save = prepare()
     make_split(data, "test-a", speakers=1)
     prepare(dev=[], test=["test-a"])
-    assert any("(changed since: manifests)" in message for message in log)
+    assert any("(changed since: complete, manifests)" in message for message in log)
     assert (save / "test-a.csv").exists()
     assert not (save / "dev-a.csv").exists()
 

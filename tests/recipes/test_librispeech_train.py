@@ -12,8 +12,8 @@ import pytest
 import soundfile
 import torch
 
-from summarymixing_sb.training.brain import ASRBrain
-from summarymixing_sb.training.experiment import run_asr
+from summarymixing_sb.training.experiment import run_experiment
+from summarymixing_sb.training.tasks.asr import ASRBrain
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = ROOT / "recipes" / "LibriSpeech"
@@ -93,7 +93,9 @@ def arguments(corpus, output, hparams, *flags, **values):
 
 def train(corpus, output, hparams, *flags, **values):
     """Run the recipe in this process."""
-    return run_asr(arguments(corpus, output, hparams, *flags, **values), load_recipe().prepare)
+    return run_experiment(
+        arguments(corpus, output, hparams, *flags, **values), load_recipe().prepare
+    )
 
 
 def weights(brain):
@@ -214,8 +216,8 @@ def test_two_processes(corpus, tmp_path):
         f"sys.path.insert(0, {str(RECIPE)!r})\n"
         "from prepare import prepare_librispeech\n"
         "from train import prepare\n"
-        "from summarymixing_sb.training.brain import ASRBrain\n"
-        "from summarymixing_sb.training.experiment import run_asr\n"
+        "from summarymixing_sb.training.tasks.asr import ASRBrain\n"
+        "from summarymixing_sb.training.experiment import run_experiment\n"
         "def compare(brain):\n"
         "    mine = torch.cat([p.detach().flatten() for p in brain.hparams.model.parameters()])\n"
         "    first = mine.clone()\n"
@@ -229,7 +231,7 @@ def test_two_processes(corpus, tmp_path):
         "        compare(brain)\n"
         "    load(brain, *args, **kwargs)\n"
         "ASRBrain.on_evaluate_start = compare_and_load\n"
-        "run_asr(sys.argv[1:], prepare)\n"
+        "run_experiment(sys.argv[1:], prepare)\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
     command += ["--master_port=0", "--rdzv_backend=c10d", "--rdzv_endpoint=localhost:0"]
@@ -246,7 +248,7 @@ def test_given_tokenizer_sets_the_vocabulary(corpus, tmp_path):
     [tokenizer] = (tmp_path / "a").rglob("*.model")
     line = arguments(corpus, tmp_path / "b", "conformer_ctc.yaml", tokenizer_file=tokenizer)
     line.remove(f"--output_neurons={PIECES}")
-    brain = run_asr(line, load_recipe().prepare)
+    brain = run_experiment(line, load_recipe().prepare)
     assert brain.hparams.output_neurons == PIECES
     assert not list((tmp_path / "b").rglob("*.model"))
     assert_same_weights(weights(first), weights(brain))
@@ -287,9 +289,9 @@ def test_abbreviated_run_option(corpus, tmp_path):
 
 def test_placeholder(tmp_path):
     with pytest.raises(ValueError, match="leaves data_folder to you"):
-        run_asr([str(HPARAMS / "conformer.yaml")], None)
+        run_experiment([str(HPARAMS / "conformer.yaml")], None)
     with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml"):
-        run_asr([str(tmp_path / "nowhere.yaml")], None)
+        run_experiment([str(tmp_path / "nowhere.yaml")], None)
 
 
 def test_checkpoint_of_another_model(corpus, tmp_path):

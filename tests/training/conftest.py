@@ -6,8 +6,9 @@ import pytest
 import sentencepiece
 import torch
 
-from summarymixing_sb.training.brain import ASRBrain
 from summarymixing_sb.training.config import load_hparams
+from summarymixing_sb.training.targets import Tokens
+from summarymixing_sb.training.tasks.asr import ASRBrain
 
 HPARAMS = Path(__file__).resolve().parents[2] / "hparams" / "LibriSpeech"
 TINY = {
@@ -53,12 +54,17 @@ def tokenizer(tokenizer_file):
 
 
 @pytest.fixture
-def brain(tokenizer, tmp_path):
+def targets(tokenizer):
+    return Tokens(tokenizer, "wrd")
+
+
+@pytest.fixture
+def brain(targets, tmp_path):
     """A CTC/attention model, not trained."""
     overrides = {**TINY, "data_folder": ".", "output_folder": str(tmp_path)}
     hparams = load_hparams(HPARAMS / "conformer.yaml", overrides)
     brain = ASRBrain(
-        tokenizer,
+        targets,
         modules=hparams["modules"],
         opt_class=hparams["opt_class"],
         hparams=hparams,
@@ -75,7 +81,7 @@ def make_item(tokenizer, key, seconds, words):
     return {
         "id": key,
         "sig": torch.randn(round(16000 * seconds)),
-        "wrd": words,
+        "text": words,
         "tokens": torch.LongTensor(tokens),
         "tokens_bos": torch.LongTensor([1, *tokens]),
         "tokens_eos": torch.LongTensor([*tokens, 2]),

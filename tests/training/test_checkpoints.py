@@ -5,7 +5,12 @@ import random
 import pytest
 import torch
 
-from summarymixing_sb.training.checkpoints import RandomState, check_same_model, load_average
+from summarymixing_sb.training.checkpoints import (
+    RandomState,
+    Stopwatch,
+    check_same_model,
+    load_average,
+)
 
 
 def test_random_state(tmp_path):
@@ -68,11 +73,22 @@ def test_no_checkpoint_with_the_score(saved):
 
 
 def test_same_model(saved):
-    identity = {"Transformer.nhead": 4, "tokenizer": "abc"}
+    identity = {"Transformer.nhead": 4, "targets": "abc"}
     check_same_model(saved.checkpointer, identity)
     check_same_model(saved.checkpointer, identity)
     check_same_model(saved.checkpointer, {"Transformer.nhead": 4})
     with pytest.raises(ValueError, match=r"nhead: 4 there, 8 now"):
         check_same_model(saved.checkpointer, {"Transformer.nhead": 8})
-    with pytest.raises(ValueError, match="tokenizer: abc there, xyz now"):
-        check_same_model(saved.checkpointer, {**identity, "tokenizer": "xyz"})
+    with pytest.raises(ValueError, match="targets: abc there, xyz now"):
+        check_same_model(saved.checkpointer, {**identity, "targets": "xyz"})
+
+
+def test_stopwatch_counts_on(tmp_path):
+    first, second = Stopwatch(), Stopwatch()
+    assert first.seconds() == 0
+    first.before = 100.0
+    first.start()
+    assert 100 < first.seconds() < 101
+    first.save(tmp_path / "seconds")
+    second.load(tmp_path / "seconds", end_of_epoch=True)
+    assert 100 < second.seconds() < 101

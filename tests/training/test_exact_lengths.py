@@ -8,7 +8,7 @@ import torch
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.batch import PaddedBatch
 
-from summarymixing_sb.training.brain import ASRBrain
+from summarymixing_sb.training.tasks.asr import ASRBrain
 
 HPARAMS = Path(__file__).resolve().parents[2] / "hparams" / "LibriSpeech"
 SIZES = {

@@ -1,0 +1,55 @@
+"""Files that appear whole or not at all, and how to tell whether one changed."""
+
+import hashlib
+import os
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_open(path):
+    """Open a text file for writing that takes its place only once it is complete.
+
+    Whoever opens ``path`` sees the old file or the whole new one, never a part; if the body
+    raises, the old file stays.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to make or replace.
+
+    Yields
+    ------
+    file object
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "train.csv"
+    >>> with atomic_open(target) as file:
+    ...     _ = file.write("ID,duration")
+    ...     target.exists()
+    False
+    >>> target.read_text()
+    'ID,duration'
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def digest(path):
+    """SHA-256 of a file's content, in hexadecimal."""
+    content = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            content.update(block)
+    return content.hexdigest()

@@ -1,0 +1,30 @@
+"""The tasks by the name that YAML files give them."""
+
+from summarymixing_sb.training.tasks.asr import ASRBrain
+from summarymixing_sb.training.tasks.intent import IntentBrain
+from summarymixing_sb.training.tasks.slu import SLUBrain
+
+TASKS = {"asr": ASRBrain, "slu": SLUBrain, "intent": IntentBrain}
+
+
+def task_class(name):
+    """Return the Brain of a task.
+
+    Parameters
+    ----------
+    name : str
+        A key of `TASKS`.
+
+    Raises
+    ------
+    ValueError
+        When there is no such task.
+
+    Examples
+    --------
+    >>> task_class("asr").__name__
+    'ASRBrain'
+    """
+    if name not in TASKS:
+        raise ValueError(f"task: choose {', '.join(TASKS)}, not {name!r}")
+    return TASKS[name]

@@ -1,0 +1,167 @@
+"""Speech recognition: CTC alone, or CTC with an attention decoder."""
+
+import speechbrain as sb
+from speechbrain.utils.Accuracy import AccuracyStats
+
+from summarymixing_sb.evaluation import score, write_test_results
+from summarymixing_sb.training.brain import EncoderBrain
+from summarymixing_sb.training.decoding import METHODS, build_decoder
+from summarymixing_sb.training.targets import Tokens
+
+
+class ASRBrain(EncoderBrain):
+    """Train and test a speech recogniser.
+
+    B batch, T frames after the front end, V vocabulary, L tokens.
+
+    Of the hyperparameters, ``num_decoder_layers`` says whether there is a decoder; then the modules
+    have ``seq_lin`` besides ``ctc_lin``. The targets are
+    :class:`summarymixing_sb.training.targets.Tokens`.
+    """
+
+    error_key = "WER"
+    #: Column of the manifests that holds what is written.
+    column = "wrd"
+
+    def __init__(self, targets, **kwargs):
+        super().__init__(targets, **kwargs)
+        self.has_decoder = self.hparams.num_decoder_layers > 0
+        self.decoders = {}
+
+    @classmethod
+    def check_settings(cls, settings):
+        """Refuse an unknown way of decoding, or one by an attention decoder that is not there."""
+        for key in ("valid_decoding", "test_decoding"):
+            if settings[key] not in METHODS:
+                raise ValueError(f"{key}: choose {', '.join(METHODS)}, not {settings[key]!r}")
+            if settings[key] == "joint_beam" and not settings["num_decoder_layers"]:
+                raise ValueError(
+                    f"{key}: joint_beam needs an attention decoder and num_decoder_layers is 0; "
+                    "choose ctc_greedy or ctc_prefix_beam"
+                )
+        if int(settings["valid_search_interval"]) < 1:
+            raise ValueError(
+                f"valid_search_interval must be at least 1, not {settings['valid_search_interval']}"
+            )
+
+    @classmethod
+    def given_targets(cls, settings, overrides):
+        """Load the tokenizer of `tokenizer_file`, if there is one."""
+        return Tokens.given(settings, overrides, cls.column)
+
+    @classmethod
+    def make_targets(cls, hparams):
+        """Train a tokenizer on the training transcripts, or find the one trained before."""
+        return Tokens.trained(hparams, cls.column)
+
+    def compute_forward(self, batch, stage):
+        """From waveforms to log-probabilities and, where the stage decodes, words.
+
+        Returns
+        -------
+        dict
+            ``ctc`` (B, T, V), ``lengths`` (B,) relative to T, ``attention`` (B, L + 1, V) or None,
+            ``words`` (list of list of str) or None.
+        """
+        batch = batch.to(self.device)
+        modules = self.stage_modules(stage)
+        features, lengths = self.front_end(batch, stage)
+        tokens = batch.tokens_bos.data if self.has_decoder else None
+        encoded, decoded = modules["Transformer"](
+            features, tokens, lengths, pad_idx=self.hparams.pad_index
+        )
+        # float32 before the softmax: the losses have no half precision on every device
+        ctc = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
+        attention = None
+        if self.has_decoder:
+            attention = modules["seq_lin"](decoded).float().log_softmax(-1)  # (B, L + 1, V)
+        words = None
+        if stage != sb.Stage.TRAIN and self.decoder is not None:
+            words = self.decoder(encoded, ctc, lengths)
+        return {"ctc": ctc, "lengths": lengths, "attention": attention, "words": words}
+
+    def compute_objectives(self, predictions, batch, stage):
+        """The loss, per utterance; keeps what the end of the stage reports."""
+        tokens, token_lengths = batch.tokens
+        loss = self.hparams.ctc_cost(
+            predictions["ctc"], tokens, predictions["lengths"], token_lengths
+        )
+        if self.has_decoder:
+            tokens_eos, eos_lengths = batch.tokens_eos
+            attention_loss = self.hparams.seq_cost(
+                predictions["attention"], tokens_eos, length=eos_lengths
+            )
+            weight = self.hparams.ctc_weight
+            loss = weight * loss + (1 - weight) * attention_loss
+            if stage != sb.Stage.TRAIN:
+                self.accuracy.append(predictions["attention"], tokens_eos, eos_lengths)
+        if predictions["words"] is not None:
+            self.ids += batch.id
+            self.references += batch.text
+            self.hypotheses += [" ".join(words) for words in predictions["words"]]
+        return loss
+
+    def on_stage_start(self, stage, epoch=None):
+        """Choose the decoder."""
+        super().on_stage_start(stage, epoch)
+        self.accuracy = AccuracyStats()
+        self.decoder = None
+        if stage == sb.Stage.TEST:
+            self.decoder = self.get_decoder("test")
+        elif stage == sb.Stage.VALID and (
+            epoch % self.hparams.valid_search_interval == 0
+            or epoch == self.hparams.epoch_counter.limit
+        ):
+            self.decoder = self.get_decoder("valid")
+
+    def get_decoder(self, stage):
+        """Build the decoder of a stage (``valid`` or ``test``), once."""
+        if stage not in self.decoders:
+            method = getattr(self.hparams, f"{stage}_decoding")
+            self.decoders[stage] = build_decoder(
+                method, self.hparams, self.bare_modules, self.targets.tokenizer, stage
+            )
+        return self.decoders[stage]
+
+    def prepare_decoding(self):
+        """Build both decoders; the one for testing waits elsewhere than on the device."""
+        self.get_decoder("valid")
+        self.get_decoder("test")
+        if not self.test_only:
+            self.decoders.pop("test")
+
+    def stage_stats(self, stage):
+        """Accuracy of the decoder's next token; error rates, where the stage decoded."""
+        stats = {"ACC": self.accuracy.summarize()} if self.has_decoder else {}
+        if self.references:
+            stats.update(self.error_rates())
+        return stats
+
+    def error_rates(self):
+        """Statistics of references and hypotheses."""
+        scores = score(self.references, self.hypotheses)
+        return {"WER": scores["wer"], "CER": scores["cer"]}
+
+    def write_results(self, folder, split, info):
+        """Write scores, hypotheses and alignments."""
+        file = write_test_results(
+            folder,
+            split,
+            self.ids,
+            self.references,
+            self.hypotheses,
+            {**info, "decoding": self.decoding()},
+        )
+        return file, f"WER {self.test_stats['WER']:.2f} %, CER {self.test_stats['CER']:.2f} %"
+
+    def decoding(self):
+        """Describe the decoding of test sets; None for what the method does not use."""
+        hparams = self.hparams
+        method, lm_source = hparams.test_decoding, hparams.lm_source
+        return {
+            "method": method,
+            "beam": None if method == "ctc_greedy" else hparams.test_beam_size,
+            "ctc_weight": hparams.ctc_weight_decode if method == "joint_beam" else None,
+            "lm_source": lm_source,
+            "lm_weight": None if lm_source is None else hparams.lm_weight,
+        }

@@ -1,0 +1,61 @@
+"""Spoken language understanding: intent and marked transcript, written as one string."""
+
+import csv
+from pathlib import Path
+
+from summarymixing_sb.evaluation import write_test_results
+from summarymixing_sb.evaluation.slu import slu_scores, write_predictions
+from summarymixing_sb.semantics import from_string, markers, recover
+from summarymixing_sb.training.targets import Tokens
+from summarymixing_sb.training.tasks.asr import ASRBrain
+
+
+class SLUBrain(ASRBrain):
+    """Train and test a model that writes what :func:`summarymixing_sb.semantics.to_string` gives.
+
+    To the model it is a text like any other. Intents and marks of entities are a piece each.
+    """
+
+    column = "semantics"
+
+    @classmethod
+    def make_targets(cls, hparams):
+        """Train a tokenizer on the training strings, or find the one trained before."""
+        train_csv = Path(hparams["manifest_folder"]) / "train.csv"
+        symbols = ()
+        if train_csv.is_file():
+            with open(train_csv, encoding="utf-8", newline="") as stream:
+                symbols = markers(from_string(row[cls.column]) for row in csv.DictReader(stream))
+        return Tokens.trained(hparams, cls.column, symbols)
+
+    def meanings(self):
+        """References and hypotheses as structures."""
+        references = [from_string(text) for text in self.references]
+        return references, [recover(text) for text in self.hypotheses]
+
+    def error_rates(self):
+        """Error rates of the strings, and how well they are understood."""
+        scores = slu_scores(*self.meanings())
+        return {
+            **super().error_rates(),
+            "intent_accuracy": scores["intent_accuracy"],
+            "slu_f1": scores["slu_f1"],
+        }
+
+    def write_results(self, folder, split, info):
+        """Write scores, transcripts, and predictions as SLURP's official scorer reads them."""
+        references, hypotheses = self.meanings()
+        scores = slu_scores(references, hypotheses, intervals=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        write_predictions(Path(folder) / f"{split}.predictions.jsonl", self.ids, hypotheses)
+        file = write_test_results(
+            folder,
+            split,
+            self.ids,
+            [meaning.sentence for meaning in references],
+            [meaning.sentence for meaning in hypotheses],
+            {**info, "decoding": self.decoding()},
+            scores,
+        )
+        summary = f"intent accuracy {scores['intent_accuracy']:.2f} %"
+        return file, f"{summary}, SLU-F1 {scores['slu_f1']:.2f} %"

@@ -1,0 +1,119 @@
+"""One training step and one decoding of whatever a YAML file describes, made small."""
+
+import sentencepiece
+import speechbrain as sb
+import torch
+from speechbrain.dataio.batch import PaddedBatch
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.dataio.encoder import CategoricalEncoder
+
+from summarymixing_sb.training.config import check_settings, load_hparams, read_settings
+from summarymixing_sb.training.targets import Labels, Tokens
+from summarymixing_sb.training.tasks import task_class
+
+PIECES = 24
+SMALL = {
+    "output_neurons": PIECES,
+    "d_model": 16,
+    "nhead": 2,
+    "num_encoder_layers": 1,
+    "num_decoder_layers": 1,
+    "d_ffn": 32,
+    "csgu_linear_units": 32,
+    "alpha": 0.05,
+    "out_channels": 32,
+    "local_hidden": [16],
+    "local_out": 16,
+    "summary_hidden": [16],
+    "summary_out": 16,
+    "valid_beam_size": 2,
+    "test_beam_size": 2,
+    "lr": 0.1,
+    "n_warmup_steps": 1,
+}
+#: What two utterances mean, in the column that a task learns.
+TEXTS = {
+    "wrd": ("A CAB", "DAD"),
+    "semantics": ("bad_cab | a cab", "bad_dad | fed [dad : dad]"),
+    "intent": ("bad_cab", "bad_dad"),
+}
+
+
+def tiny_tokenizer(folder):
+    """A tokenizer of `PIECES` characters, upper and lower case."""
+    prefix = folder / "tiny"
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["A BAD CAB", "DAD FED A CAFE", *TEXTS["semantics"]] * 5),
+        model_prefix=str(prefix),
+        vocab_size=PIECES,
+        model_type="char",
+        bos_id=1,
+        eos_id=2,
+        unk_id=0,
+        minloglevel=2,
+    )
+    return sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
+
+
+def small_overrides(file, overrides, folder):
+    """Overrides that shrink the model of a YAML file, as far as it has such keys."""
+    folders = {"data_folder": str(folder), "output_folder": str(folder / "run")}
+    settings = read_settings(file, {**folders, **overrides})
+    small = {key: value for key, value in SMALL.items() if settings.get(key)}
+    return {**folders, **small, **overrides}
+
+
+def build_brain(file, overrides, folder):
+    """A Brain ready to train, from a YAML file with these overrides."""
+    settings = read_settings(file, overrides)
+    task = task_class(settings["task"])
+    check_settings(settings, task)
+    if settings["task"] == "intent":
+        encoder = CategoricalEncoder()
+        encoder.update_from_iterable(TEXTS["intent"])
+        targets = Labels(encoder, task.column)
+    else:
+        targets = Tokens(tiny_tokenizer(folder), task.column)
+    hparams = load_hparams(file, {**overrides, "output_neurons": targets.size})
+    brain = task(
+        targets,
+        modules=hparams["modules"],
+        opt_class=hparams["opt_class"],
+        hparams=hparams,
+        run_opts={"device": "cpu"},
+    )
+    brain.init_optimizers()
+    return brain
+
+
+def two_utterances(brain):
+    """A batch of noise, 1.8 s and 0.9 s."""
+    targets = brain.targets
+    data = {key: {targets.column: text} for key, text in zip("ab", TEXTS[targets.column])}
+    pipeline = targets.pipeline(vars(brain.hparams))
+    items = DynamicItemDataset(data, [pipeline], ["id", *targets.keys])
+    seconds = (1.8, 0.9)
+    return PaddedBatch(
+        [{**item, "sig": torch.randn(int(16000 * s))} for item, s in zip(items, seconds)]
+    )
+
+
+def train_a_step_and_decode(brain):
+    """Every parameter moves; validation and test give a finite loss and two hypotheses."""
+    batch = two_utterances(brain)
+    brain.on_stage_start(sb.Stage.TRAIN, 1)
+    model = brain.hparams.model
+    before = {key: p.clone() for key, p in model.named_parameters()}
+    brain.modules.train()
+    brain.fit_batch(batch)
+    for key, parameter in model.named_parameters():
+        assert not parameter.equal(before[key]), key
+
+    brain.modules.eval()
+    for stage in (sb.Stage.VALID, sb.Stage.TEST):
+        brain.on_stage_start(stage, brain.hparams.number_of_epochs)
+        loss = brain.evaluate_batch(batch, stage)
+        assert torch.isfinite(loss)
+        assert brain.ids == ["a", "b"]
+        assert len(brain.hypotheses) == 2
+        brain.stage_stats(stage)

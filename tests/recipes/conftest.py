@@ -1,0 +1,27 @@
+"""Fixtures of the recipes' tests."""
+
+import logging
+
+import pytest
+
+LOGGERS = (
+    "summarymixing_sb.training.preparation",
+    "summarymixing_sb.training.splits",
+    "prepare",
+)
+
+
+@pytest.fixture
+def log():
+    """Messages of the preparation's loggers, whatever other tests did to logging."""
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    yield messages
+    for logger in loggers:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
