@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Train and test a speech recogniser on one language of CommonVoice.
+
+    python recipes/CommonVoice/train.py hparams/CommonVoice/branchformer.yaml --data_folder=...
+
+Every key of the YAML file can be overridden by ``--key=value``, the ``--language`` too;
+SpeechBrain's run options (``--device``, ``--precision``, ``--test_only`` ...) work too. The same
+command resumes a run.
+"""
+
+import sys
+
+from prepare import prepare_commonvoice
+
+from summarymixing_sb.training.experiment import run_experiment
+
+
+def prepare(hparams):
+    """Write the CSV files of the splits that the YAML file names."""
+    prepare_commonvoice(
+        hparams["data_folder"],
+        hparams["language"],
+        hparams["manifest_folder"],
+        hparams["train_splits"],
+        hparams["valid_splits"],
+        hparams["test_splits"],
+        hparams["allow_incomplete_evaluation"],
+    )
+
+
+if __name__ == "__main__":
+    run_experiment(sys.argv[1:], prepare)
