@@ -1,0 +1,67 @@
+"""Word error rate against the length of the utterance."""
+
+import numpy as np
+
+SMALLEST_BIN = 20
+MOST_BINS = 10
+
+
+def length_bins(words: np.ndarray) -> list[np.ndarray]:
+    """Sort utterances by length into bins of equal counts.
+
+    Parameters
+    ----------
+    words : numpy.ndarray
+        (utterances,). Words of each.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Indices of the utterances, the shortest first. The bins are at most 10, of at least 20
+        utterances each where there are as many.
+
+    Examples
+    --------
+    >>> [len(indices) for indices in length_bins(np.arange(45))]
+    [23, 22]
+    """
+    count = min(MOST_BINS, max(1, len(words) // SMALLEST_BIN))
+    return np.array_split(np.argsort(words, kind="stable"), count)
+
+
+def plot_by_length(path, errors: dict, words: np.ndarray) -> None:
+    """Draw the WER of runs against the length of the utterance, in bins of equal counts.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG file to write.
+    errors : dict of str to numpy.ndarray
+        Word errors per utterance, (utterances,), by the name of the run.
+    words : numpy.ndarray
+        (utterances,). Words of the references.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When matplotlib is not installed.
+    """
+    # who only trains and tests needs no matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # a bin of empty references has no rate
+    bins = [indices for indices in length_bins(words) if words[indices].sum()]
+    lengths = [words[indices].mean() for indices in bins]
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for (name, of_run), marker in zip(errors.items(), "os"):
+        rates = [100 * of_run[indices].sum() / words[indices].sum() for indices in bins]
+        axes.plot(lengths, rates, marker=marker, label=name)
+    axes.set_xlabel(f"words of the reference, mean of a point ({len(bins[0])} utterances each)")
+    axes.set_ylabel("WER, %")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=150, metadata={"Software": None})
