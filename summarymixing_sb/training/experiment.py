@@ -79,6 +79,7 @@ def run_experiment(argv, prepare):
             settings = read_settings(hparams_file, overrides)
             identity = model_identity(settings)
             hparams = load_hparams(hparams_file, overrides)
+            _make_folder(hparams, hparams_file, overrides, run_opts)
         targets.check(settings)
     identity["targets"] = targets.digest
     checkpointer = hparams["checkpointer"]

@@ -1,13 +1,8 @@
-"""CommonVoice in small: trees of noise in its layout, and the recipe's files as modules."""
-
-import importlib
-import sys
-from pathlib import Path
+"""CommonVoice in small: trees of noise in its layout."""
 
 import numpy as np
 import soundfile
 
-FOLDER = Path(__file__).resolve().parents[2] / "recipes" / "CommonVoice"
 # The columns of two releases: they differ in order, names and number.
 RELEASE_6 = (
     *("client_id", "path", "sentence", "up_votes", "down_votes"),
@@ -22,20 +17,6 @@ SENTENCES = (
     "Is dit “twee”?",
     "Foto\N{RIGHT SINGLE QUOTATION MARK}s van drie",
 )
-
-
-def load_recipe(name):
-    """One file of the recipe; its neighbours are found as they are when it is run as a script."""
-    names = ("prepare", "tables", "normalisation", "convert", "train")
-    others = {other: sys.modules.pop(other) for other in names if other in sys.modules}
-    sys.path.insert(0, str(FOLDER))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(FOLDER))
-        for other in names:
-            sys.modules.pop(other, None)
-        sys.modules.update(others)  # another recipe's, in another test
 
 
 def write_clip(path, seconds=0.5, rate=48000, channels=1):

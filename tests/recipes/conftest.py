@@ -1,6 +1,7 @@
 """Fixtures of the recipes' tests."""
 
 import logging
+import sys
 
 import pytest
 
@@ -9,6 +10,12 @@ LOGGERS = (
     "summarymixing_sb.training.splits",
     "prepare",
 )
+
+
+@pytest.fixture(autouse=True)
+def _own_hooks(monkeypatch):
+    """SpeechBrain sets a hook for uncaught errors; give back the one before."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from commonvoice_tree import load_recipe, make_language
+from commonvoice_tree import make_language
+from recipe_modules import load_recipe
 
 from summarymixing_sb.training.audio import read_audio
 
-recipe = load_recipe("convert")
-language_folder = load_recipe("tables").language_folder
-read_table = load_recipe("tables").read_table
+recipe = load_recipe("CommonVoice", "convert")
+language_folder = load_recipe("CommonVoice", "tables").language_folder
+read_table = load_recipe("CommonVoice", "tables").read_table
 THREADS = torch.get_num_threads()
 
 

@@ -7,9 +7,9 @@ import unicodedata
 
 import pytest
 import sentencepiece
-from commonvoice_tree import load_recipe
+from recipe_modules import load_recipe
 
-recipe = load_recipe("normalisation")
+recipe = load_recipe("CommonVoice", "normalisation")
 normalise, unknown_characters = recipe.normalise, recipe.unknown_characters
 
 CASES = [

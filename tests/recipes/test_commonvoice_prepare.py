@@ -9,16 +9,16 @@ import soundfile
 from commonvoice_tree import (
     RELEASE_6,
     RELEASE_17,
-    load_recipe,
     make_language,
     row,
     write_clip,
 )
+from recipe_modules import load_recipe
 
 from summarymixing_sb.training.audio import read_audio
 from summarymixing_sb.training.preparation import annotated_counts
 
-prepare_commonvoice = load_recipe("prepare").prepare_commonvoice
+prepare_commonvoice = load_recipe("CommonVoice", "prepare").prepare_commonvoice
 
 
 def read_csv(path):

@@ -1,27 +1,17 @@
 """Preparing LibriSpeech: trees made here, whole, broken in every way, and changed afterwards."""
 
 import csv
-import importlib.util
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from recipe_modules import load_recipe
 
 from summarymixing_sb.training.preparation import probe_audio
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "LibriSpeech" / "prepare.py"
-
-
-def load_recipe():
-    spec = importlib.util.spec_from_file_location("librispeech_prepare", RECIPE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-prepare_librispeech = load_recipe().prepare_librispeech
+prepare_librispeech = load_recipe("LibriSpeech", "prepare").prepare_librispeech
 
 
 def write_flac(path, seconds=0.5, rate=16000, channels=1):

@@ -1,6 +1,5 @@
 """The LibriSpeech recipe from FLAC to results, on tones that stand for words."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from recipe_modules import load_recipe
 
 from summarymixing_sb.training.experiment import run_experiment
 from summarymixing_sb.training.tasks.asr import ASRBrain
@@ -45,18 +45,6 @@ TINY = {
 ATTENTION = {"num_decoder_layers": 1, "valid_beam_size": 2, "test_beam_size": 2}
 
 
-def load_recipe():
-    """The module recipes/LibriSpeech/train.py, which finds its prepare.py beside it."""
-    sys.path.insert(0, str(RECIPE))
-    try:
-        spec = importlib.util.spec_from_file_location("librispeech_train", RECIPE / "train.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(RECIPE))
-    return module
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     """LibriSpeech's layout; a word is a tone of 0.3 s in a little noise."""
@@ -78,12 +66,6 @@ def corpus(tmp_path_factory):
     return root
 
 
-@pytest.fixture(autouse=True)
-def _own_hooks(monkeypatch):
-    """SpeechBrain sets a hook for uncaught errors; give back the one before."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-
-
 def arguments(corpus, output, hparams, *flags, **values):
     """The command line of a tiny run."""
     values = {"data_folder": corpus, "output_folder": output, **TINY, **values}
@@ -94,7 +76,8 @@ def arguments(corpus, output, hparams, *flags, **values):
 def train(corpus, output, hparams, *flags, **values):
     """Run the recipe in this process."""
     return run_experiment(
-        arguments(corpus, output, hparams, *flags, **values), load_recipe().prepare
+        arguments(corpus, output, hparams, *flags, **values),
+        load_recipe("LibriSpeech", "train").prepare,
     )
 
 
@@ -248,7 +231,7 @@ def test_given_tokenizer_sets_the_vocabulary(corpus, tmp_path):
     [tokenizer] = (tmp_path / "a").rglob("*.model")
     line = arguments(corpus, tmp_path / "b", "conformer_ctc.yaml", tokenizer_file=tokenizer)
     line.remove(f"--output_neurons={PIECES}")
-    brain = run_experiment(line, load_recipe().prepare)
+    brain = run_experiment(line, load_recipe("LibriSpeech", "train").prepare)
     assert brain.hparams.output_neurons == PIECES
     assert not list((tmp_path / "b").rglob("*.model"))
     assert_same_weights(weights(first), weights(brain))

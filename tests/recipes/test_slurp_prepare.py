@@ -1,7 +1,6 @@
 """Preparing SLURP: trees made here, whole, broken in every way, and changed afterwards."""
 
 import csv
-import importlib.util
 import json
 import os
 from pathlib import Path
@@ -9,21 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from recipe_modules import load_recipe
 
 from summarymixing_sb.semantics import from_string
 from summarymixing_sb.training.preparation import annotated_counts
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "SLURP" / "prepare.py"
-
-
-def load_recipe():
-    spec = importlib.util.spec_from_file_location("slurp_prepare", RECIPE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-recipe = load_recipe()
+recipe = load_recipe("SLURP", "prepare")
 
 # Sentence with entities, scenario, action; SLURP's own key `intent` lacks the scenario at times.
 SENTENCES = (
