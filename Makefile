@@ -1,6 +1,10 @@
-# demo    speak a mini corpus, train on it, decode, print the WER and where the outputs are
-# test    run all tests
-# lint    check style; format  mend it
+# demo              speak a mini corpus, train on it, decode, print the WER and where the outputs are
+# demo-commonvoice  the same in CommonVoice's layout; LANGUAGE is nl, it or fr
+# demo-slurp        the same for spoken language understanding; TASK is slu or intent, which
+#                   wants ARGS=--pretrained_encoder=... (see README.md)
+# test              run all tests
+# results           make results/README.md from the CSV files beside it
+# lint              check style; format  mend it
 #
 # Each of them installs into .venv first, once. PYTHON chooses the interpreter that .venv is made
 # from; ARGS is added to the command: make demo ARGS="--attention_type=RoPEMHA".
@@ -9,15 +13,31 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint format
+LANGUAGE ?= nl
+TASK ?= slu
+
+.PHONY: demo demo-commonvoice demo-slurp test results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m summarymixing_sb.minicorpora.librispeech runs/mini
 	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo.yaml \
 		--data_folder=runs/mini/LibriSpeech $(ARGS)
 
+demo-commonvoice: $(INSTALLED)
+	$(BIN)/python -m summarymixing_sb.minicorpora.commonvoice runs/mini --language $(LANGUAGE)
+	$(BIN)/python recipes/CommonVoice/train.py hparams/CommonVoice/demo.yaml \
+		--data_folder=runs/mini/CommonVoice --language=$(LANGUAGE) $(ARGS)
+
+demo-slurp: $(INSTALLED)
+	$(BIN)/python -m summarymixing_sb.minicorpora.slurp runs/mini
+	$(BIN)/python recipes/SLURP/train.py hparams/SLURP/demo_$(TASK).yaml \
+		--data_folder=runs/mini/SLURP $(ARGS)
+
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
+
+results: $(INSTALLED)
+	$(BIN)/python -m summarymixing_sb.evaluation.page
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

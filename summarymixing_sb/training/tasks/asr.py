@@ -124,7 +124,7 @@ class ASRBrain(EncoderBrain):
         return self.decoders[stage]
 
     def prepare_decoding(self):
-        """Build both decoders; the one for testing waits elsewhere than on the device."""
+        """Build both decoders; a language model of the one for tests takes no memory till then."""
         self.get_decoder("valid")
         self.get_decoder("test")
         if not self.test_only:
