@@ -9,6 +9,8 @@ from summarymixing_sb.summary.naive import naive_means
 def naive_summary_mixing(mixer, x, padding_mask=None, chunks=None):
     """Compute h_t = c([f(x_t) ; mean of s(x)]) with a concatenation, without dropout.
 
+    With a window, the mean over it is a third part of the concatenation.
+
     Parameters
     ----------
     mixer : SummaryMixing
@@ -28,9 +30,25 @@ def naive_summary_mixing(mixer, x, padding_mask=None, chunks=None):
     else:
         local = mixer.local(x) if mixer.form == "full" else None
         frames = mixer.summary(x)
-    summary = mixer.summary_norm(naive_means(frames, padding_mask, chunks))  # (B, T, d)
+    means = naive_means(frames, padding_mask, chunks, _fading(mixer, frames.dtype))
+    summary = mixer.summary_norm(means)  # (B, T, d)
     if mixer.form == "lite":
         return summary
-    weight = torch.cat((mixer.combine_local.weight, mixer.combine_summary.weight), dim=1)
-    both = torch.cat((mixer.local_norm(local), summary), dim=-1)  # (B, T, d + d)
-    return F.gelu(F.linear(both, weight, mixer.combine_local.bias))
+    parts = [mixer.local_norm(local), summary]
+    combiners = [mixer.combine_local, mixer.combine_summary]
+    if mixer.pooling == "window":
+        near = naive_means(
+            frames, padding_mask, chunks, lambda distances: distances <= mixer.pool.window
+        )
+        parts.append(mixer.window_norm(near))
+        combiners.append(mixer.combine_window)
+    weight = torch.cat([combiner.weight for combiner in combiners], dim=1)
+    return F.gelu(F.linear(torch.cat(parts, dim=-1), weight, mixer.combine_local.bias))
+
+
+def _fading(mixer, dtype):
+    """How much frames count in the mean, by their distances."""
+    if mixer.pooling != "decay":
+        return torch.ones_like
+    gamma = torch.as_tensor(mixer.pool.log_decay, dtype=dtype).exp()
+    return lambda distances: gamma**distances

@@ -11,7 +11,7 @@ from summarymixing_sb.mixers.base import Mixer
 from summarymixing_sb.mixers.heads import head_mlp, reset_linear
 from summarymixing_sb.mixers.original import convert_original_state_dict
 from summarymixing_sb.registry import register_mixer
-from summarymixing_sb.summary import SummaryState, chunk_means, utterance_mean
+from summarymixing_sb.summary import DecayPooling, UtterancePooling, WindowPooling
 
 FORMS = ("full", "lite", "fast")
 
@@ -25,6 +25,13 @@ PRESETS = {
 
 SUMMARY_DROPOUTS = ("per_frame", "shared")
 
+#: What the mean of s(x) is over. Chunks limit each of them to what a frame's chunk sees.
+POOLINGS = {
+    "utterance": lambda **_: UtterancePooling(),
+    "decay": lambda decay, learn_decay, **_: DecayPooling(decay, learn_decay),
+    "window": lambda window, **_: WindowPooling(window),
+}
+
 
 @register_mixer("SummaryMixing")
 class SummaryMixing(Mixer):
@@ -33,7 +40,8 @@ class SummaryMixing(Mixer):
     ``full``: h_t = c([f(x_t) ; mean of s(x)]). ``lite``: h_t = mean of s(x). ``fast``: as full,
     with f and s the two halves of one Linear + GELU. The mean is over the utterance or, given
     chunks, over what a frame's chunk sees. The concatenation is never made: the combiner's weight
-    is split, c([f ; s]) = GELU(W_f f + W_s s + b), and W_s s is computed once per mean.
+    is split, c([f ; s]) = GELU(W_f f + W_s s + b), and W_s s is computed once per mean. Likewise
+    with ``pooling="window"``, where c sees two means of the same s(x), near and overall.
 
     Parameters
     ----------
@@ -57,11 +65,22 @@ class SummaryMixing(Mixer):
         How dropout falls on the summary in training: "per_frame" draws a mask for each frame, as
         the 1.0 preset was trained, and needs the summary repeated over time; "shared" draws one
         mask for each mean, which is faster.
+    pooling : str
+        What the mean is over: "utterance", all frames alike; "decay", all frames, but gamma^k for
+        those k frames away, so that every frame has a mean of its own; "window", the frames near
+        each, beside the mean over the utterance (arXiv 2602.09043).
+    decay : float
+        Gamma, above 0 and below 1. At 0.98, frames count for 1 / e at a distance of 50 (2 s).
+    learn_decay : bool
+        Whether gamma is learned from there on, one for this mixer.
+    window : int
+        How many frames before and after a frame its window holds; 15 are 0.6 s.
 
     Raises
     ------
     ValueError
-        If a name is unknown, the heads do not divide a width, or widths do not fit the form.
+        If a name is unknown, the heads do not divide a width, widths or pooling do not fit the
+        form, or a number is out of bounds.
 
     Examples
     --------
@@ -86,11 +105,16 @@ class SummaryMixing(Mixer):
         summary_hidden=None,
         summary_out=None,
         summary_dropout="per_frame",
+        pooling="utterance",
+        decay=0.98,
+        learn_decay=False,
+        window=15,
     ):
         super().__init__()
         _check_choice("preset", preset, PRESETS)
         _check_choice("form", form, FORMS)
         _check_choice("summary_dropout", summary_dropout, SUMMARY_DROPOUTS)
+        _check_choice("pooling", pooling, POOLINGS)
         local_hidden = [d_model] if local_hidden is None else list(local_hidden)
         summary_hidden = [d_model] if summary_hidden is None else list(summary_hidden)
         local_out, summary_out = local_out or d_model, summary_out or d_model
@@ -99,6 +123,11 @@ class SummaryMixing(Mixer):
                 f"form='lite' gives the mean itself, so summary_out must be d_model={d_model}, "
                 f"not {summary_out}."
             )
+        if form == "lite" and pooling == "window":
+            raise ValueError(
+                "form='lite' gives one mean and pooling='window' makes two, to be combined: "
+                "choose form full or fast, or pooling utterance or decay."
+            )
         if form == "fast" and local_out != summary_out:
             raise ValueError(
                 "form='fast' splits one layer into equal halves, so local_out and summary_out "
@@ -106,7 +135,8 @@ class SummaryMixing(Mixer):
             )
 
         self.form, self.nhead, self.summary_dropout = form, nhead, summary_dropout
-        self.summary_out = summary_out
+        self.summary_out, self.pooling = summary_out, pooling
+        self.pool = POOLINGS[pooling](decay=decay, learn_decay=learn_decay, window=window)
         self.dropout = nn.Dropout(dropout if PRESETS[preset]["dropout"] else 0.0)
         if form == "fast":
             self.joint = head_mlp([d_model, local_out + summary_out], nhead)
@@ -121,6 +151,9 @@ class SummaryMixing(Mixer):
             self.local_norm = nn.LayerNorm(local_out) if layer_norm else nn.Identity()
             self.combine_local = nn.Linear(local_out, d_model)
             self.combine_summary = nn.Linear(summary_out, d_model, bias=False)
+        if pooling == "window":
+            self.window_norm = nn.LayerNorm(summary_out) if layer_norm else nn.Identity()
+            self.combine_window = nn.Linear(summary_out, d_model, bias=False)
         self.reset_mixer_parameters()
 
     def reset_mixer_parameters(self):
@@ -128,10 +161,10 @@ class SummaryMixing(Mixer):
         for name in ("joint", "local", "summary"):
             for linear in list(getattr(self, name, ()))[::2]:
                 reset_linear(linear)
-        if self.form != "lite":
-            fan_in = self.combine_local.in_features + self.combine_summary.in_features
-            reset_linear(self.combine_local, fan_in)
-            reset_linear(self.combine_summary, fan_in)
+        names = ("combine_local", "combine_summary", "combine_window")
+        combiner = [getattr(self, name) for name in names if hasattr(self, name)]
+        for linear in combiner:
+            reset_linear(linear, sum(part.in_features for part in combiner))
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Mix frames, see :meth:`Mixer.forward`. Time and memory are linear in T."""
@@ -145,21 +178,22 @@ class SummaryMixing(Mixer):
             padding_mask = F.pad(padding_mask, (0, missing), value=True)
 
         local, frames = self._project(x)
-        if chunks is None:
-            summary = utterance_mean(frames, padding_mask)  # (B, 1, d)
-        else:
-            summary = chunk_means(frames, chunks, padding_mask)  # (B, N, d)
-        return self._mix(local, summary, x.size(1))[:, :time]
+        means = self.pool(frames, padding_mask, chunks)
+        return self._mix(local, x.size(1), *means)[:, :time]
 
     def make_state(self, batch_size, chunks):
-        """Start streams, see :meth:`Mixer.make_state`: a (sum, count) for each row."""
+        """Start streams, see :meth:`Mixer.make_state`; the state does not grow with time.
+
+        It is a (sum, count) for each row, for each chunk of a left context that ends; with a
+        window, also the frames that it reaches back to.
+        """
         device = next(self.parameters()).device
-        return SummaryState(batch_size, self.summary_out, chunks, device)
+        return self.pool.make_state(batch_size, self.summary_out, chunks, device)
 
     def step(self, x, state, padding_mask=None):
         """Mix the next chunk, see :meth:`Mixer.step`."""
         local, frames = self._project(x)
-        return self._mix(local, state.add(frames, padding_mask), x.size(1))
+        return self._mix(local, x.size(1), *self.pool.step(frames, state, padding_mask))
 
     def _project(self, x):
         """Give f(x), or None for lite, and s(x): both (B, T, .)."""
@@ -171,22 +205,20 @@ class SummaryMixing(Mixer):
         by_head = self.joint(x).unflatten(-1, (self.nhead, 2, -1))
         return by_head.select(-2, 0).flatten(-2), by_head.select(-2, 1).flatten(-2)
 
-    def _mix(self, local, summary, time):
-        """Give each of T frames the mean (B, N, d) of its chunk: (B, T, D)."""
+    def _mix(self, local, time, summary, near=None):
+        """Give each of T frames the mean (B, N, d) of its chunk, and its window's, (B, T, d)."""
         summary = self.summary_norm(summary).unsqueeze(2)  # (B, N, 1, d)
         chunk_shape = (summary.size(1), time // summary.size(1))  # (N, C)
         if self.form == "lite":
-            mixed = summary.expand(-1, -1, chunk_shape[1], -1)
-        else:
-            mixed = self._combine(self.local_norm(local).unflatten(1, chunk_shape), summary)
-        return mixed.flatten(1, 2)
-
-    def _combine(self, local, summary):
-        """Combine (B, N, C, d) frames with (B, N, 1, d) means: (B, N, C, D)."""
+            return summary.expand(-1, -1, chunk_shape[1], -1).flatten(1, 2)  # (B, T, D)
         if self.training and self.dropout.p > 0 and self.summary_dropout == "per_frame":
-            summary = summary.expand(-1, -1, local.size(2), -1)
+            summary = summary.expand(-1, -1, chunk_shape[1], -1)
         summary = self.combine_summary(self.dropout(summary))
-        return F.gelu(self.combine_local(self.dropout(local)) + summary)
+        mixed = self.combine_local(self.dropout(self.local_norm(local)))  # (B, T, D)
+        mixed = (mixed.unflatten(1, chunk_shape) + summary).flatten(1, 2)
+        if near is not None:
+            mixed = mixed + self.combine_window(self.dropout(self.window_norm(near)))
+        return F.gelu(mixed)
 
     def load_original_state_dict(self, state_dict):
         """Load the parameters of one layer of the original implementation.

@@ -1,6 +1,20 @@
 """How s(x) is averaged over time: the fast forms, the loops that define them, the streams."""
 
+from summarymixing_sb.summary.decay import decayed_means
+from summarymixing_sb.summary.modules import DecayPooling, UtterancePooling, WindowPooling
 from summarymixing_sb.summary.pooling import chunk_means, utterance_mean
-from summarymixing_sb.summary.state import SummaryState
+from summarymixing_sb.summary.state import DecayState, SummaryState, WindowState
+from summarymixing_sb.summary.window import window_means
 
-__all__ = ["SummaryState", "chunk_means", "utterance_mean"]
+__all__ = [
+    "DecayPooling",
+    "DecayState",
+    "SummaryState",
+    "UtterancePooling",
+    "WindowPooling",
+    "WindowState",
+    "chunk_means",
+    "decayed_means",
+    "utterance_mean",
+    "window_means",
+]

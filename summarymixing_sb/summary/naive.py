@@ -3,7 +3,7 @@
 import torch
 
 
-def naive_means(frames, padding_mask=None, chunks=None):
+def naive_means(frames, padding_mask=None, chunks=None, weight=torch.ones_like):
     """Average, for every frame, the frames that it may see, one frame at a time.
 
     Without chunks these are the valid frames of the utterance (arXiv 2307.07421, equation for
@@ -18,11 +18,15 @@ def naive_means(frames, padding_mask=None, chunks=None):
         (B, T), True where a frame is padding.
     chunks : DynChunkTrainConfig, optional
         Chunk size in frames, left context in chunks.
+    weight : callable
+        How much frames count, by their distances in frames: ``gamma**distances`` for
+        decay, ``distances <= window`` for a window (arXiv 2602.09043), 1 by default.
 
     Returns
     -------
     torch.Tensor
-        (B, T, d). Where no valid frame is seen, zeros.
+        (B, T, d). Where no valid frame is seen, zeros. The divisor is 1 at least: a valid frame
+        sees itself with weight 1, so only padding that sees faded frames alone can have less.
     """
     batch, time, _ = frames.shape
     rows = []
@@ -34,10 +38,10 @@ def naive_means(frames, padding_mask=None, chunks=None):
                 last = min(time, (chunk + 1) * chunks.chunk_size)
                 if chunks.left_context_size is not None:
                     first = max(0, (chunk - chunks.left_context_size) * chunks.chunk_size)
-            seen = [
-                frames[b, i]
-                for i in range(first, last)
-                if padding_mask is None or not padding_mask[b, i]
-            ]
-            rows.append(sum(seen) / len(seen) if seen else torch.zeros_like(frames[b, t]))
+            seen = torch.arange(first, last)
+            if padding_mask is not None:
+                seen = seen[~padding_mask[b, first:last]]
+            weights = weight((seen - t).abs())
+            total = (weights.unsqueeze(-1) * frames[b, seen]).sum(0)
+            rows.append(total / weights.sum().clamp(min=1))
     return torch.stack(rows).view_as(frames)

@@ -110,6 +110,30 @@ def masked_sum(frames, padding_mask):
     return total, count
 
 
+def valid_frames(frames, padding_mask):
+    """Put zeros where padding is, and count the rest, for sums that weigh every frame.
+
+    Parameters
+    ----------
+    frames : torch.Tensor
+        (B, T, d).
+    padding_mask : torch.Tensor, optional
+        (B, T), True where a frame is padding.
+
+    Returns
+    -------
+    frames : torch.Tensor
+        (B, T, d), in float32 at least.
+    valid : torch.Tensor
+        (B, T, 1), or (1, T, 1) without a mask: 1 where a frame is valid, 0 where it is padding.
+    """
+    accumulator = torch.promote_types(frames.dtype, torch.float32)
+    if padding_mask is None:
+        return frames.to(accumulator), frames.new_ones(1, frames.size(1), 1, dtype=accumulator)
+    padding_mask = padding_mask.unsqueeze(-1)
+    return frames.masked_fill(padding_mask, 0).to(accumulator), (~padding_mask).to(accumulator)
+
+
 def _over_left_context(values, chunks):
     """Sum (B, N, d) over every chunk and its left context."""
     prefix = values.cumsum(1)
