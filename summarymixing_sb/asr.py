@@ -13,11 +13,12 @@ from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder, Tra
 from summarymixing_sb.mixers import Mixer
 from summarymixing_sb.positions import SinusoidalPositions
 from summarymixing_sb.registry import list_mixers, mixer_class
+from summarymixing_sb.streaming import StreamEncoding
 
 ENCODERS = ("branchformer", "conformer", "transformer")
 
 
-class TransformerASR(TextDecoding):
+class TransformerASR(StreamEncoding, TextDecoding):
     """SpeechBrain's TransformerASR with any mixer in its encoder, SummaryMixing in its decoder.
 
     It takes the arguments of ``speechbrain.lobes.models.transformer.TransformerASR`` and has its
@@ -280,19 +281,6 @@ class TransformerASR(TextDecoding):
         elif self._encoder_position == "relative":
             positions = self.positional_encoding(src)
         return self.encoder(src, mask, dynchunktrain_config, positions)
-
-    def make_streaming_context(self, dynchunktrain_config, encoder_kwargs=None):
-        """Refuse, for now: SpeechBrain's ``EncoderWrapper`` wants the method to be there.
-
-        Raises
-        ------
-        NotImplementedError
-            Always. :meth:`encode` with chunks gives what streaming would, on a whole recording.
-        """
-        raise NotImplementedError(
-            "Streaming inference is not implemented yet; encode(..., dynchunktrain_config=...) "
-            "computes the same chunks over a whole recording."
-        )
 
 
 def _by_mixer(attention_type, mixer_options):

@@ -6,9 +6,10 @@ from speechbrain.lobes.models.transformer import Branchformer as speechbrain_bra
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
-from summarymixing_sb.encoders.convolution import convolve_frames
+from summarymixing_sb.encoders.convolution import ConvolutionState, convolve_chunk, convolve_frames
 from summarymixing_sb.encoders.layers import require_odd_kernel
 from summarymixing_sb.encoders.stack import EncoderStack
+from summarymixing_sb.encoders.state import LayerState
 from summarymixing_sb.mixers import NoMixer
 from summarymixing_sb.mixers.heads import head_mlp
 from summarymixing_sb.registry import build_mixer
@@ -25,10 +26,20 @@ class ConvolutionalSpatialGatingUnit(convolution.ConvolutionalSpatialGatingUnit)
 
     def forward(self, x, padding_mask=None, chunks=None, causal=False):
         """Map (B, T, E) to (B, T, E / 2); for the arguments see :func:`convolve_frames`."""
+
+        def convolve(gate):
+            conv = self.conv.conv
+            return convolve_frames(gate, conv, padding_mask, chunks, causal, reflect=True)
+
+        return self._gate(x, convolve)
+
+    def step(self, x, state, padding_mask=None):
+        """Map the next chunk (B, C, E) to (B, C, E / 2); see :func:`convolve_chunk`."""
+        return self._gate(x, lambda gate: convolve_chunk(gate, self.conv.conv, state, padding_mask))
+
+    def _gate(self, x, convolve):
         content, gate = x.chunk(2, dim=-1)
-        gate = convolve_frames(
-            self.norm(gate), self.conv.conv, padding_mask, chunks, causal, reflect=True
-        )
+        gate = convolve(self.norm(gate))
         if self.use_linear_after_conv:
             gate = self.linear(gate)
         return self.dropout(self.activation(gate) * content)
@@ -58,6 +69,15 @@ class ConvolutionBranch(speechbrain_branchformer.ConvolutionBranch):
         """Map (B, T, D) to (B, T, D); for the arguments see :func:`convolve_frames`."""
         x = self.activation(self.pre_channel_proj(x))
         return self.post_channel_proj(self.csgu(x, padding_mask, chunks, self.causal))
+
+    def make_state(self, batch_size):
+        """Start streams, see :class:`ConvolutionState`."""
+        return ConvolutionState(self.csgu.conv.conv, batch_size, self.causal)
+
+    def step(self, x, state, padding_mask=None):
+        """Map the next chunk (B, C, D) to (B, C, D); see :func:`convolve_chunk`."""
+        x = self.activation(self.pre_channel_proj(x))
+        return self.post_channel_proj(self.csgu.step(x, state, padding_mask))
 
 
 class BranchformerEncoderLayer(nn.Module):
@@ -137,11 +157,31 @@ class BranchformerEncoderLayer(nn.Module):
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Encode frames, see :meth:`EncoderStack.forward`."""
-        merged = self.dropout(self.convolution_branch(self.norm_conv(x), padding_mask, chunks))
+        return self._encode(
+            x,
+            lambda x: self.mha_layer(x, padding_mask, chunks, positions),
+            lambda x: self.convolution_branch(x, padding_mask, chunks),
+        )
+
+    def make_state(self, batch_size, chunks):
+        """Start streams, see :meth:`summarymixing_sb.mixers.Mixer.make_state`."""
+        mixer = None if self.mha_layer is None else self.mha_layer.make_state(batch_size, chunks)
+        return LayerState(mixer, self.convolution_branch.make_state(batch_size))
+
+    def step(self, x, state, padding_mask=None):
+        """Encode the next chunk, see :meth:`EncoderStack.step`."""
+        return self._encode(
+            x,
+            lambda x: self.mha_layer.step(x, state.mixer, padding_mask),
+            lambda x: self.convolution_branch.step(x, state.convolution, padding_mask),
+        )
+
+    def _encode(self, x, mix, convolve):
+        """What a whole recording and a chunk of it have in common."""
+        merged = self.dropout(convolve(self.norm_conv(x)))
         if self.mha_layer is not None:
-            mixed = self.mha_layer(self.norm_mhsa(x), padding_mask, chunks, positions)
-            both = torch.cat((self.dropout(mixed), merged), dim=-1)  # (B, T, 2 D)
-            merged = self.dropout(self.merge_proj(both))
+            mixed = self.dropout(mix(self.norm_mhsa(x)))
+            merged = self.dropout(self.merge_proj(torch.cat((mixed, merged), dim=-1)))
         return x + merged
 
 

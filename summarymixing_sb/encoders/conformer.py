@@ -6,9 +6,10 @@ from speechbrain.nnet.activations import Swish
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
-from summarymixing_sb.encoders.convolution import convolve_frames
+from summarymixing_sb.encoders.convolution import ConvolutionState, convolve_chunk, convolve_frames
 from summarymixing_sb.encoders.layers import FeedForward, require_odd_kernel
 from summarymixing_sb.encoders.stack import EncoderStack
+from summarymixing_sb.encoders.state import LayerState
 from summarymixing_sb.mixers import NoMixer
 from summarymixing_sb.registry import build_mixer
 
@@ -25,11 +26,22 @@ class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
 
     def forward(self, x, padding_mask=None, chunks=None):
         """Map (B, T, D) to (B, T, D); for the arguments see :func:`convolve_frames`."""
-        pointwise = self.bottleneck[0]
-        out = F.linear(self.layer_norm(x), pointwise.weight.squeeze(-1), pointwise.bias)
         chunks = None if self.causal else chunks
-        out = convolve_frames(F.glu(out), self.conv, padding_mask, chunks, causal=self.causal)
+        out = convolve_frames(self._gate(x), self.conv, padding_mask, chunks, self.causal)
         return self.after_conv(out)
+
+    def make_state(self, batch_size):
+        """Start streams, see :class:`ConvolutionState`."""
+        return ConvolutionState(self.conv, batch_size, self.causal)
+
+    def step(self, x, state, padding_mask=None):
+        """Map the next chunk (B, C, D) to (B, C, D); see :func:`convolve_chunk`."""
+        return self.after_conv(convolve_chunk(self._gate(x), self.conv, state, padding_mask))
+
+    def _gate(self, x):
+        pointwise = self.bottleneck[0]
+        x = F.linear(self.layer_norm(x), pointwise.weight.squeeze(-1), pointwise.bias)
+        return F.glu(x)
 
 
 class ConformerEncoderLayer(nn.Module):
@@ -102,10 +114,31 @@ class ConformerEncoderLayer(nn.Module):
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Encode frames, see :meth:`EncoderStack.forward`."""
+        return self._encode(
+            x,
+            lambda x: self.mha_layer(x, padding_mask, chunks, positions),
+            lambda x: self.convolution_module(x, padding_mask, chunks),
+        )
+
+    def make_state(self, batch_size, chunks):
+        """Start streams, see :meth:`summarymixing_sb.mixers.Mixer.make_state`."""
+        mixer = None if self.mha_layer is None else self.mha_layer.make_state(batch_size, chunks)
+        return LayerState(mixer, self.convolution_module.make_state(batch_size))
+
+    def step(self, x, state, padding_mask=None):
+        """Encode the next chunk, see :meth:`EncoderStack.step`."""
+        return self._encode(
+            x,
+            lambda x: self.mha_layer.step(x, state.mixer, padding_mask),
+            lambda x: self.convolution_module.step(x, state.convolution, padding_mask),
+        )
+
+    def _encode(self, x, mix, convolve):
+        """What a whole recording and a chunk of it have in common."""
         x = x + 0.5 * self.ffn_module1(x)
         if self.mha_layer is not None:
-            x = x + self.mha_layer(self.norm1(x), padding_mask, chunks, positions)
-        x = x + self.convolution_module(x, padding_mask, chunks)
+            x = x + mix(self.norm1(x))
+        x = x + convolve(x)
         return self.norm2(x + 0.5 * self.ffn_module2(x))
 
 

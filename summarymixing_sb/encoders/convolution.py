@@ -79,6 +79,55 @@ def _convolve_chunks(x, conv, size, reach):
     return out.unflatten(0, (batch, -1)).flatten(1, 2)[:, :time]
 
 
+class ConvolutionState:
+    """The frames before a chunk that the kernel reaches; zeros before the first chunk.
+
+    Parameters
+    ----------
+    conv : torch.nn.Conv1d
+        The depthwise convolution.
+    batch_size : int
+        Streams B.
+    causal : bool
+        Whether the kernel lies before its frame, and so reaches twice as far.
+    """
+
+    def __init__(self, conv, batch_size, causal=False):
+        channels, _, kernel_size = conv.weight.shape
+        self.causal = causal
+        kept = kernel_size - 1 if causal else kernel_size // 2
+        self.before = conv.weight.new_zeros(batch_size, kept, channels)  # (B, P or 2 P, E)
+
+
+def convolve_chunk(x, conv, state, padding_mask=None):
+    """Convolve the next chunk of a stream, as :func:`convolve_frames` does with chunks.
+
+    Parameters
+    ----------
+    x : torch.Tensor
+        (B, C, E).
+    conv : torch.nn.Conv1d
+        The depthwise convolution whose parameters are used; its own padding is not.
+    state : ConvolutionState
+        Made for ``conv``; it takes in the chunk.
+    padding_mask : torch.Tensor, optional
+        (B, C), True where a frame is padding.
+
+    Returns
+    -------
+    torch.Tensor
+        (B, C, E).
+    """
+    if padding_mask is not None:
+        x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
+    x = torch.cat((state.before, x), dim=1)
+    # A copy, since a view would keep the whole chunk alive.
+    state.before = x[:, x.size(1) - state.before.size(1) :].clone()
+    if not state.causal:
+        x = F.pad(x, (0, 0, 0, conv.weight.size(-1) // 2))
+    return depthwise_convolution(x, conv.weight, conv.bias)
+
+
 def mirror_ends(x, padding_mask, reach):
     """Extend every utterance by its mirror image: (B, T, E) to (B, P + T + P, E).
 

@@ -5,7 +5,9 @@ from speechbrain.nnet.normalization import LayerNorm
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 from torch import nn
 
-from summarymixing_sb.registry import mixer_class
+from summarymixing_sb.encoders.state import EncoderState
+from summarymixing_sb.mixers import Mixer, NoMixer
+from summarymixing_sb.registry import list_mixers, mixer_class
 
 #: Seeing every frame up to oneself is seeing chunks of one frame.
 CAUSAL_CHUNKS = DynChunkTrainConfig(chunk_size=1, left_context_size=None)
@@ -15,7 +17,8 @@ class EncoderStack(nn.Module):
     """Layers one after the other, a LayerNorm at the end.
 
     A subclass names the class of its layers, which are called as
-    ``layer(x, padding_mask, chunks, positions)``.
+    ``layer(x, padding_mask, chunks, positions)``, and have ``make_state`` and ``step`` like a
+    :class:`summarymixing_sb.mixers.Mixer`.
 
     Parameters
     ----------
@@ -110,6 +113,75 @@ class EncoderStack(nn.Module):
         x = self.norm(x)
         return (x, hidden_states) if self.output_hidden_states else x
 
+    def make_state(self, chunks):
+        """Start streams, which :meth:`step` encodes one chunk at a time.
+
+        Parameters
+        ----------
+        chunks : DynChunkTrainConfig
+            Chunk size and left context. A causal encoder takes chunks of one frame and all of the
+            left context, which is what it sees on a whole recording.
+
+        Returns
+        -------
+        EncoderState
+            For any number of streams: the first chunk shows how many.
+
+        Raises
+        ------
+        ValueError
+            If the mixer cannot be streamed, or a causal encoder is given other chunks.
+        """
+        mixer = mixer_class(self.attention_type)
+        if mixer is not NoMixer and not _streams(mixer):
+            names = ", ".join(name for name in list_mixers() if _streams(mixer_class(name)))
+            raise ValueError(
+                f"{self.attention_type} cannot work on one chunk at a time. Mixers that can: "
+                f"{names} (attention_type)."
+            )
+        if self.causal and chunks != CAUSAL_CHUNKS:
+            raise ValueError(
+                f"A causal encoder streams frame by frame: give {CAUSAL_CHUNKS}, not {chunks}."
+            )
+        # What the mixer's options or these chunks do not allow shall show now, not in mid-stream.
+        self._start_layers(1, chunks)
+        return EncoderState(chunks, layers=[])
+
+    def step(self, x, state, padding_mask=None):
+        """Encode the next chunk; chunk by chunk, this gives what :meth:`forward` gives with chunks.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            (B, C, D), one chunk of every stream. One that is shorter than the chunk size is a
+            chunk all the same, so only the last can be if :meth:`forward` is to give the same.
+        state : EncoderState
+            From :meth:`make_state`; it takes in the chunk.
+        padding_mask : torch.Tensor, optional
+            (B, C), True where a frame is padding; no frame of a stream follows its padding.
+
+        Returns
+        -------
+        torch.Tensor
+            (B, C, D).
+
+        Raises
+        ------
+        ValueError
+            If the chunk is empty or too long, or has another number of streams than those before.
+        """
+        state.require_next(x)
+        if state.position == 0:
+            state.batch_size = x.size(0)
+            state.layers = self._start_layers(state.batch_size, state.chunks)
+        for layer, layer_state in zip(self.layers, state.layers):
+            x = layer.step(x, layer_state, padding_mask)
+        state.position += x.size(1)
+        return self.norm(x)
+
+    def _start_layers(self, batch_size, chunks):
+        return [layer.make_state(batch_size, chunks) for layer in self.layers]
+
     def _check_call(self, chunks, positions):
         mixer = mixer_class(self.attention_type)
         if chunks is not None and self.causal:
@@ -121,3 +193,8 @@ class EncoderStack(nn.Module):
                 f"{self.attention_type} needs relative positions: give positions (1, 2 T - 1, D), "
                 "as speechbrain.nnet.attention.RelPosEncXL makes them."
             )
+
+
+def _streams(mixer):
+    """Tell whether a class of mixer can work on one chunk at a time."""
+    return mixer.make_state is not Mixer.make_state

@@ -5,6 +5,7 @@ from torch import nn
 
 from summarymixing_sb.encoders.layers import FeedForward
 from summarymixing_sb.encoders.stack import EncoderStack
+from summarymixing_sb.encoders.state import LayerState
 from summarymixing_sb.registry import build_mixer
 
 
@@ -76,10 +77,22 @@ class TransformerEncoderLayer(nn.Module):
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Encode frames, see :meth:`EncoderStack.forward`."""
+        return self._encode(x, lambda x: self.self_att(x, padding_mask, chunks, positions))
+
+    def make_state(self, batch_size, chunks):
+        """Start streams, see :meth:`summarymixing_sb.mixers.Mixer.make_state`."""
+        return LayerState(self.self_att.make_state(batch_size, chunks))
+
+    def step(self, x, state, padding_mask=None):
+        """Encode the next chunk, see :meth:`EncoderStack.step`."""
+        return self._encode(x, lambda x: self.self_att.step(x, state.mixer, padding_mask))
+
+    def _encode(self, x, mix):
+        """What a whole recording and a chunk of it have in common."""
         if self.normalize_before:
-            x = x + self.dropout1(self.self_att(self.norm1(x), padding_mask, chunks, positions))
+            x = x + self.dropout1(mix(self.norm1(x)))
             return x + self.dropout2(self.pos_ffn(self.norm2(x)))
-        x = self.norm1(x + self.dropout1(self.self_att(x, padding_mask, chunks, positions)))
+        x = self.norm1(x + self.dropout1(mix(x)))
         return self.norm2(x + self.dropout2(self.pos_ffn(x)))
 
 
