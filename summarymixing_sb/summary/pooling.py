@@ -6,6 +6,8 @@ Letters: B batch, T frames, N chunks, C frames of a chunk, d summary width.
 import torch
 import torch.nn.functional as F
 
+from summarymixing_sb.summary.ranges import range_sums
+
 
 def utterance_mean(frames, padding_mask=None):
     """Average the valid frames of every utterance (arXiv 2307.07421).
@@ -136,7 +138,8 @@ def valid_frames(frames, padding_mask):
 
 def _over_left_context(values, chunks):
     """Sum (B, N, d) over every chunk and its left context."""
-    prefix = values.cumsum(1)
-    if chunks.left_context_size is None or chunks.left_context_size + 1 >= values.size(1):
-        return prefix
-    return prefix - F.pad(prefix, (0, 0, chunks.left_context_size + 1, 0))[:, : values.size(1)]
+    if chunks.left_context_size is None:
+        return values.cumsum(1)
+    end = torch.arange(1, values.size(1) + 1, device=values.device)
+    seen = min(chunks.left_context_size + 1, values.size(1))
+    return range_sums(values, (end - seen).clamp(min=0), end, seen)
