@@ -7,7 +7,7 @@ MOST_BINS = 10
 
 
 def length_bins(words: np.ndarray) -> list[np.ndarray]:
-    """Sort utterances by length into bins of equal counts.
+    """Sort utterances by length into bins of about equal counts, those of one length together.
 
     Parameters
     ----------
@@ -17,8 +17,8 @@ def length_bins(words: np.ndarray) -> list[np.ndarray]:
     Returns
     -------
     list of numpy.ndarray
-        Indices of the utterances, the shortest first. The bins are at most 10, of at least 20
-        utterances each where there are as many.
+        Indices of the utterances, the shortest first: at most 10 bins, and at most one for every
+        20 utterances.
 
     Examples
     --------
@@ -26,11 +26,15 @@ def length_bins(words: np.ndarray) -> list[np.ndarray]:
     [23, 22]
     """
     count = min(MOST_BINS, max(1, len(words) // SMALLEST_BIN))
-    return np.array_split(np.argsort(words, kind="stable"), count)
+    order = np.argsort(words, kind="stable")
+    sizes = [len(part) for part in np.array_split(order, count)]
+    # back to where the length begins that a cut would part
+    cuts = np.searchsorted(words[order], words[order][np.cumsum(sizes)[:-1]])
+    return [part for part in np.split(order, np.unique(cuts)) if len(part)]
 
 
 def plot_by_length(path, errors: dict, words: np.ndarray) -> None:
-    """Draw the WER of runs against the length of the utterance, in bins of equal counts.
+    """Draw the WER of runs against the length of the utterance, in bins, see `length_bins`.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ def plot_by_length(path, errors: dict, words: np.ndarray) -> None:
     for (name, of_run), marker in zip(errors.items(), "os"):
         rates = [100 * of_run[indices].sum() / words[indices].sum() for indices in bins]
         axes.plot(lengths, rates, marker=marker, label=name)
-    axes.set_xlabel(f"words of the reference, mean of a point ({len(bins[0])} utterances each)")
+    axes.set_xlabel("words of the reference, mean of the utterances of a point")
     axes.set_ylabel("WER, %")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
