@@ -7,6 +7,8 @@ import pytest
 import torch
 from one_step import build_brain, small_overrides, train_a_step_and_decode
 
+from summarymixing_sb import SummaryMixing
+from summarymixing_sb.summary import DecayPooling, WindowPooling
 from summarymixing_sb.training.config import load_hparams
 
 FOLDER = Path(__file__).resolve().parents[1] / "hparams"
@@ -60,6 +62,28 @@ def test_trains_a_step_and_decodes(file, mixer, tmp_path):
     brain = build_brain(file, overrides, tmp_path)
     assert brain.hparams.causal is False
     train_a_step_and_decode(brain)
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if f.stem != "contextnet"], ids=name)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"summary_pooling": "decay", "summary_decay": 0.9, "learn_summary_decay": True},
+        {"summary_pooling": "window", "summary_window": 3},
+    ],
+    ids=lambda options: options["summary_pooling"],
+)
+def test_pooling_reaches_the_mixer(file, options, tmp_path):
+    overrides = small_overrides(file, {**options, "attention_type": "SummaryMixing"}, tmp_path)
+    model = load_hparams(file, overrides)["Transformer"]
+    pool = next(m for m in model.modules() if isinstance(m, SummaryMixing)).pool
+    if options["summary_pooling"] == "decay":
+        assert isinstance(pool, DecayPooling)
+        assert pool.log_decay.requires_grad
+        assert pool.log_decay.exp().item() == pytest.approx(0.9)
+    else:
+        assert isinstance(pool, WindowPooling)
+        assert pool.window == 3
 
 
 @pytest.mark.parametrize(("file", "overrides", "millions"), PUBLISHED)
