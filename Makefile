@@ -2,6 +2,7 @@
 # demo-commonvoice  the same in CommonVoice's layout; LANGUAGE is nl, it or fr
 # demo-slurp        the same for spoken language understanding; TASK is slu or intent, which
 #                   wants ARGS=--pretrained_encoder=... (see README.md)
+# demo-transducer   the same for a transducer that streams, on the corpus of demo
 # test              run all tests
 # results           make results/README.md from the CSV files beside it
 # lint              check style; format  mend it
@@ -16,7 +17,7 @@ INSTALLED := .venv/installed
 LANGUAGE ?= nl
 TASK ?= slu
 
-.PHONY: demo demo-commonvoice demo-slurp test results lint format
+.PHONY: demo demo-commonvoice demo-slurp demo-transducer test results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m summarymixing_sb.minicorpora.librispeech runs/mini
@@ -32,6 +33,11 @@ demo-slurp: $(INSTALLED)
 	$(BIN)/python -m summarymixing_sb.minicorpora.slurp runs/mini
 	$(BIN)/python recipes/SLURP/train.py hparams/SLURP/demo_$(TASK).yaml \
 		--data_folder=runs/mini/SLURP $(ARGS)
+
+demo-transducer: $(INSTALLED)
+	$(BIN)/python -m summarymixing_sb.minicorpora.librispeech runs/mini
+	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo_transducer.yaml \
+		--data_folder=runs/mini/LibriSpeech $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)

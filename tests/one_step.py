@@ -22,6 +22,8 @@ SMALL = {
     "csgu_linear_units": 32,
     "alpha": 0.05,
     "out_channels": 32,
+    "predictor_size": 16,
+    "joint_size": 16,
     "local_hidden": [16],
     "local_out": 16,
     "summary_hidden": [16],
@@ -99,13 +101,17 @@ def two_utterances(brain):
 
 
 def train_a_step_and_decode(brain):
-    """Every parameter moves; validation and test give a finite loss and two hypotheses."""
+    """Every parameter moves in two steps.
+
+    Validation and test give a finite loss and two hypotheses.
+    """
     batch = two_utterances(brain)
     brain.on_stage_start(sb.Stage.TRAIN, 1)
     model = brain.hparams.model
     before = {key: p.clone() for key, p in model.named_parameters()}
     brain.modules.train()
-    brain.fit_batch(batch)
+    for _ in range(2):  # a warm-up may begin with a learning rate of 0
+        brain.fit_batch(batch)
     for key, parameter in model.named_parameters():
         assert not parameter.equal(before[key]), key
 

@@ -48,10 +48,16 @@ class EncoderBrain(sb.Brain):
         training starts.
     loader_generator : torch.Generator
         For the loader of training batches.
+    test_conditions : sequence
+        What each test set is tested under, one after the other; one None where there is no choice.
+    test_condition : object
+        The one of now.
     """
 
     error_key = None
     outputs_as_targets = False
+    test_conditions = (None,)
+    test_condition = None
 
     def __init__(self, targets, **kwargs):
         super().__init__(**kwargs)
@@ -94,9 +100,16 @@ class EncoderBrain(sb.Brain):
         """Return the statistics of a validation or a test besides its loss."""
         raise NotImplementedError
 
+    def test_name(self, split):
+        """Name a test of a split under the condition of now, for logs and files."""
+        return split
+
     def write_results(self, folder, split, info):
         """Write the results of a test; return the JSON file and what to print of it."""
         raise NotImplementedError
+
+    def compare_tests(self, folder):
+        """Write and print, after the last test, what compares the conditions."""
 
     # What happens to a batch
 
@@ -165,7 +178,7 @@ class EncoderBrain(sb.Brain):
     def on_fit_batch_start(self, batch, should_step):
         """Set the learning rate before the optimiser's step, so that the first is warmed up too."""
         if should_step:
-            self.hparams.noam_annealing(self.optimizer)
+            self.hparams.lr_annealing(self.optimizer)
 
     def _should_save_intra_epoch_ckpt(self, last_ckpt_time, steps_since_ckpt):
         """Save between optimiser steps only: gradients that are being summed are not saved."""

@@ -15,6 +15,7 @@ from speechbrain.utils.run_opts import HELP_TEXTS
 MODEL_KEYS = (
     *("compute_features", "normalize", "CNN", "Transformer"),
     *("ctc_lin", "seq_lin", "label_lin"),
+    *("predictor", "enc_lin", "pred_lin", "joint", "transducer_lin"),
 )
 
 

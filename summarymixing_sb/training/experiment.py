@@ -101,6 +101,7 @@ def run_experiment(argv, prepare):
     run["overrides"] = {key: settings[key] for key in given_overrides}
     for split in hparams["test_splits"]:
         _test(brain, hparams, split, run)
+    run_on_main(brain.compare_tests, [hparams["results_folder"]])
     return brain
 
 
@@ -160,16 +161,16 @@ def _train(brain, hparams):
 
 
 def _test(brain, hparams, split, run):
-    """Test on one split and write the results."""
+    """Test on one split, under every condition, and write the results."""
     data = read_manifests([Path(hparams["manifest_folder"]) / f"{split}.csv"])
     test_set = make_dataset(data, brain.targets, hparams)
     batches = make_batches(test_set, hparams, "test")
-    reset_peak_memory(brain.device)
-    brain.evaluate(
-        test_set,
-        test_loader_kwargs={"batch_sampler": batches, "num_workers": hparams["num_workers"]},
-    )
-    run_on_main(_write_results, [brain, hparams, split, run])
+    loading = {"batch_sampler": batches, "num_workers": hparams["num_workers"]}
+    for condition in brain.test_conditions:
+        brain.test_condition = condition
+        reset_peak_memory(brain.device)
+        brain.evaluate(test_set, test_loader_kwargs=loading)
+        run_on_main(_write_results, [brain, hparams, split, run])
 
 
 def _write_results(brain, hparams, split, run):
@@ -196,5 +197,6 @@ def _write_results(brain, hparams, split, run):
         "checkpoints": [ckpt.path.name for ckpt in checkpoints],
     }
     file, summary = brain.write_results(hparams["results_folder"], split, info)
-    hparams["train_logger"].log_stats({"test": split}, test_stats=brain.test_stats)
-    print(f"{split}: {summary}, details in {file}")
+    name = brain.test_name(split)
+    hparams["train_logger"].log_stats({"test": name}, test_stats=brain.test_stats)
+    print(f"{name}: {summary}, details in {file}")

@@ -82,7 +82,7 @@ class CTCPrefixBeam:
         )
 
     def __call__(self, encoder_out, ctc_log_probs, rel_lens):
-        return [self.to_words(self._best(found)) for found in self.search(ctc_log_probs, rel_lens)]
+        return [self.to_words(self.best(found)) for found in self.search(ctc_log_probs, rel_lens)]
 
     def search(self, ctc_log_probs, rel_lens):
         """Find the best piece sequences of each utterance.
@@ -106,7 +106,7 @@ class CTCPrefixBeam:
             for hypotheses in found
         ]
 
-    def _best(self, found):
+    def best(self, found):
         """Choose among the sequences of one utterance."""
         if self.lm is None:
             return found[0][0]

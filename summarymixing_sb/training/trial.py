@@ -1,5 +1,6 @@
 """Try the longest training batches before the first epoch: a lack of memory shows at once."""
 
+import math
 from contextlib import contextmanager
 
 import speechbrain as sb
@@ -27,7 +28,8 @@ def longest_batches(batches, durations, num_tokens):
     Returns
     -------
     list of list of int
-        The batch of most audio and the one of most tokens, both with padding.
+        The batch of most audio, the one of most tokens and, for a transducer's joint, the one of
+        the greatest product of both, each with padding and once.
 
     Examples
     --------
@@ -35,10 +37,14 @@ def longest_batches(batches, durations, num_tokens):
     [[0, 1], [2]]
     """
 
-    def padded(lengths):
-        return lambda batch: len(batch) * max(lengths[index] for index in batch)
+    def padded(*lengths):
+        return lambda batch: len(batch) * math.prod(max(of[i] for i in batch) for of in lengths)
 
-    return [max(batches, key=padded(durations)), max(batches, key=padded(num_tokens))]
+    largest = [
+        max(batches, key=padded(*lengths))
+        for lengths in ((durations,), (num_tokens,), (durations, num_tokens))
+    ]
+    return [batch for index, batch in enumerate(largest) if batch not in largest[:index]]
 
 
 def try_batches(brain, dataset, batches, slowest=1.0):

@@ -75,3 +75,11 @@ def test_longest_batches_count_padding():
     durations = [1.0, 1.0, 4.0, 5.0, 5.0, 11.0]
     num_tokens = [1, 1, 1, 2, 9, 3]
     assert longest_batches(batches, durations, num_tokens) == [[0, 1, 2], [3, 4]]
+
+
+def test_longest_batches_count_what_a_joint_holds():
+    batches = [[0, 1], [2, 3], [4]]
+    durations = [9.0, 1.0, 8.0, 8.0, 1.0]
+    num_tokens = [2, 2, 10, 10, 30]
+    # 18 s and 4 tokens, 1 s and 30 tokens, 16 s times 10 tokens
+    assert longest_batches(batches, durations, num_tokens) == [[0, 1], [4], [2, 3]]

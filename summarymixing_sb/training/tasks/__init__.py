@@ -3,8 +3,14 @@
 from summarymixing_sb.training.tasks.asr import ASRBrain
 from summarymixing_sb.training.tasks.intent import IntentBrain
 from summarymixing_sb.training.tasks.slu import SLUBrain
+from summarymixing_sb.training.tasks.transducer import TransducerBrain
 
-TASKS = {"asr": ASRBrain, "slu": SLUBrain, "intent": IntentBrain}
+TASKS = {
+    "asr": ASRBrain,
+    "slu": SLUBrain,
+    "intent": IntentBrain,
+    "transducer": TransducerBrain,
+}
 
 
 def task_class(name):

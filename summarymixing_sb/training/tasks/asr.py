@@ -22,6 +22,9 @@ class ASRBrain(EncoderBrain):
     error_key = "WER"
     #: Column of the manifests that holds what is written.
     column = "wrd"
+    #: The ways of decoding, and what builds them.
+    methods = METHODS
+    build_decoder = staticmethod(build_decoder)
 
     def __init__(self, targets, **kwargs):
         super().__init__(targets, **kwargs)
@@ -32,8 +35,8 @@ class ASRBrain(EncoderBrain):
     def check_settings(cls, settings):
         """Refuse an unknown way of decoding, or one by an attention decoder that is not there."""
         for key in ("valid_decoding", "test_decoding"):
-            if settings[key] not in METHODS:
-                raise ValueError(f"{key}: choose {', '.join(METHODS)}, not {settings[key]!r}")
+            if settings[key] not in cls.methods:
+                raise ValueError(f"{key}: choose {', '.join(cls.methods)}, not {settings[key]!r}")
             if settings[key] == "joint_beam" and not settings["num_decoder_layers"]:
                 raise ValueError(
                     f"{key}: joint_beam needs an attention decoder and num_decoder_layers is 0; "
@@ -95,11 +98,15 @@ class ASRBrain(EncoderBrain):
             loss = weight * loss + (1 - weight) * attention_loss
             if stage != sb.Stage.TRAIN:
                 self.accuracy.append(predictions["attention"], tokens_eos, eos_lengths)
-        if predictions["words"] is not None:
+        self.keep_words(batch, predictions["words"])
+        return loss
+
+    def keep_words(self, batch, words):
+        """Keep what was decoded, if it was, and what should have been."""
+        if words is not None:
             self.ids += batch.id
             self.references += batch.text
-            self.hypotheses += [" ".join(words) for words in predictions["words"]]
-        return loss
+            self.hypotheses += [" ".join(hypothesis) for hypothesis in words]
 
     def on_stage_start(self, stage, epoch=None):
         """Choose the decoder."""
@@ -118,7 +125,7 @@ class ASRBrain(EncoderBrain):
         """Build the decoder of a stage (``valid`` or ``test``), once."""
         if stage not in self.decoders:
             method = getattr(self.hparams, f"{stage}_decoding")
-            self.decoders[stage] = build_decoder(
+            self.decoders[stage] = self.build_decoder(
                 method, self.hparams, self.bare_modules, self.targets.tokenizer, stage
             )
         return self.decoders[stage]

@@ -1,0 +1,122 @@
+"""The transducer recipe from FLAC to the table over chunk sizes, on tones that stand for words."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tones import speak, train
+
+WORDS = ("ABLE", "BAKER", "CHARLIE", "DOG")
+SIZES = {"train-mini": 24, "dev-mini": 4, "test-mini": 6}
+TINY = {
+    "train_splits": "[train-mini]",
+    "valid_splits": "[dev-mini]",
+    "test_splits": "[test-mini, dev-mini]",
+    "token_type": "char",
+    "output_neurons": 16,  # 12 letters, the word boundary, unknown, begin, end
+    "predictor_size": 24,
+    "joint_size": 24,
+    "max_batch_length_train": 6,
+    "n_warmup_steps": 10,
+    "avg_checkpoints": 1,
+    "test_beam_size": 2,
+    "test_chunks": "[null, [8, null], [4, 2]]",
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """LibriSpeech's layout; a word is a tone."""
+    root = tmp_path_factory.mktemp("corpus") / "LibriSpeech"
+    draw = np.random.default_rng(0)
+    for speaker, (split, size) in enumerate(SIZES.items(), 1):
+        folder = root / split / str(speaker) / "1"
+        folder.mkdir(parents=True)
+        lines = []
+        for number in range(size):
+            numbers = draw.integers(0, len(WORDS), draw.integers(3, 6))
+            name = f"{speaker}-1-{number:04d}"
+            soundfile.write(folder / f"{name}.flac", speak(numbers, 0.4), 16000)
+            lines.append(f"{name} {' '.join(WORDS[word] for word in numbers)}\n")
+        (folder / f"{speaker}-1.trans.txt").write_text("".join(lines))
+    return root
+
+
+def run(corpus, folder, *flags, **overrides):
+    options = {**TINY, **overrides}
+    return train("LibriSpeech", "conformer_transducer.yaml", corpus, folder, *flags, **options)
+
+
+def weights(brain):
+    return {name: value.clone() for name, value in brain.hparams.model.state_dict().items()}
+
+
+def test_tests_over_chunk_sizes(corpus, tmp_path, capsys):
+    """Files and JSON of each test, the table; then another way of decoding, without training."""
+    run(corpus, tmp_path, number_of_epochs=1)
+    results = tmp_path / "results"
+    names = ("offline", "chunk8", "chunk4_left2")
+    records = [
+        json.loads((results / f"{split}.{name}.json").read_text())
+        for split in ("test-mini", "dev-mini")
+        for name in names
+    ]
+    chunks = [
+        (record["chunk_size"], record["chunk_ms"], record["left_context_chunks"])
+        for record in records
+    ]
+    assert chunks == 2 * [(None, None, None), (8, 320, None), (4, 160, 2)]
+    assert records[0]["test_set"] == "test-mini.offline"
+    assert records[0]["decoding"]["method"] == "transducer_beam"
+    assert records[0]["decoding"]["beam"] == 2
+    assert len((results / "test-mini.chunk8.hyp.txt").read_text().splitlines()) == 6
+    with open(results / "streaming.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [float(row["wer"]) for row in rows] == [record["wer"] for record in records]
+    printed = capsys.readouterr().out
+    assert "test-mini.chunk4_left2: WER" in printed
+    assert "160 ms  2 chunks" in printed
+    assert "test: dev-mini.chunk8" in (tmp_path / "train_log.txt").read_text()
+
+    greedy = {"test_decoding": "ctc_greedy", "results_folder": tmp_path / "greedy"}
+    run(corpus, tmp_path, "--test_only", **greedy, test_chunks="[[4, 1]]")
+    record = json.loads((tmp_path / "greedy" / "dev-mini.chunk4_left1.json").read_text())
+    assert record["decoding"]["method"] == "ctc_greedy"
+    assert record["decoding"]["beam"] is None
+
+
+def test_resumes_as_if_never_stopped(corpus, tmp_path):
+    """The chunks of every batch are drawn as they would have been."""
+    options = {"test_splits": "[]"}
+    straight = run(corpus, tmp_path / "a", number_of_epochs=2, **options)
+    run(corpus, tmp_path / "b", number_of_epochs=1, **options)
+    resumed = weights(run(corpus, tmp_path / "b", number_of_epochs=2, **options))
+    for name, value in weights(straight).items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_learns_in_mixed_precision(corpus, tmp_path):
+    """The loss falls over epochs of which each draws chunks; the test has the average's."""
+    brain = run(
+        corpus,
+        tmp_path,
+        "--precision=bf16",
+        number_of_epochs=8,
+        n_warmup_steps=20,
+        lr=0.01,
+        dropout=0,
+        valid_search_interval=8,
+        test_decoding="transducer_greedy",
+        test_splits="[test-mini]",
+        test_chunks="[null]",
+    )
+    losses = [
+        float(line.split("valid loss: ")[1].split(",")[0])
+        for line in (tmp_path / "train_log.txt").read_text().splitlines()
+        if "valid loss" in line
+    ]
+    assert losses[-1] < 0.5 * losses[0]
+    assert brain.test_stats["loss"] < 0.5 * losses[0]
