@@ -33,6 +33,7 @@ setup(
         "numpy",
         "scipy>=1.15",
         "soundfile>=0.12",
+        "tqdm>=4.60",
     ],
     extras_require={
         "demo": DEMO,

@@ -1,0 +1,211 @@
+"""From waveforms of any length to words with their times.
+
+B batch, T frames of the encoder, D model width, V pieces of the vocabulary.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+
+import speechbrain as sb
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from summarymixing_sb.inference.batches import batches_by_length
+from summarymixing_sb.inference.one_pass import TRIAL_SECONDS, longest_pass
+from summarymixing_sb.inference.pieces import build_piece_decoder
+from summarymixing_sb.inference.segments import cut_at_pauses
+from summarymixing_sb.inference.windows import join_windows, plan_windows
+from summarymixing_sb.inference.words import align_words, end_with
+
+#: What is decoded and aligned at once; what is longer is cut at a pause.
+SEGMENT_SECONDS = 40.0
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the model makes of one recording, on the model's device.
+
+    Parameters
+    ----------
+    encoded : torch.Tensor
+        (T, D).
+    log_probs : torch.Tensor
+        (T, V) of CTC.
+    """
+
+    encoded: torch.Tensor
+    log_probs: torch.Tensor
+
+
+class Recogniser:
+    """Transcribe waveforms with a trained run.
+
+    A recording is encoded in one pass where memory allows, else in overlapping windows whose
+    log-probabilities are joined; decoding and alignment never see the joins.
+
+    Parameters
+    ----------
+    run : TrainedRun
+        From :func:`summarymixing_sb.inference.run.load_run`.
+    decoding : str
+        ``ctc_greedy``, ``ctc_prefix_beam`` or ``joint_beam``.
+    window : float, optional
+        Seconds that are encoded in one pass; 0 encodes all of a recording, whatever its length.
+        None measures, when a recording is longer than 40 s, what half of the free memory holds.
+    overlap : float
+        Seconds that neighbouring windows share.
+    batch_seconds : float
+        Seconds of audio, padding included, that are encoded or decoded together.
+
+    Raises
+    ------
+    ValueError
+        For numbers that cannot work, or a decoding that the run does not have.
+    """
+
+    def __init__(self, run, decoding="ctc_greedy", window=None, overlap=4.0, batch_seconds=60.0):
+        if not batch_seconds > 0:
+            raise ValueError(f"batch_seconds must be above 0, not {batch_seconds}")
+        if overlap < 0:
+            raise ValueError(f"overlap must be 0 or more seconds, not {overlap}")
+        if window is not None and window != 0 and window < overlap + 2 * run.frame_seconds:
+            raise ValueError(
+                f"a window must be 0 or longer than the overlap of {overlap} s by two frames of "
+                f"{run.frame_seconds} s, not {window} s"
+            )
+        self.run = run
+        self.decode = build_piece_decoder(decoding, run)
+        self.window, self.overlap, self.batch_seconds = window, overlap, batch_seconds
+        self.frame_samples = round(run.frame_seconds * run.sample_rate)
+
+    def transcribe(self, signals):
+        """Transcribe recordings.
+
+        Parameters
+        ----------
+        signals : list of torch.Tensor
+            (samples,) each, at the run's ``sample_rate``.
+
+        Returns
+        -------
+        list of list of Word
+        """
+        encodings = self.encode(signals)
+        segments = [
+            (number, start, end)
+            for number, encoding in enumerate(encodings)
+            for start, end in self._cut(encoding.log_probs)
+        ]
+        seconds = [(end - start) * self.run.frame_seconds for _, start, end in segments]
+        words = {}
+        for batch in batches_by_length(seconds, self.batch_seconds):
+            chosen = [segments[index] for index in batch]
+            words.update(zip(chosen, self._words_of(encodings, chosen)))
+        transcripts = [[] for _ in signals]
+        for segment in segments:
+            transcripts[segment[0]] += words[segment]
+        rate = self.run.sample_rate
+        return [end_with(found, len(signal) / rate) for found, signal in zip(transcripts, signals)]
+
+    def encode(self, signals):
+        """Encode recordings, in windows those that are too long for one pass.
+
+        Parameters
+        ----------
+        signals : list of torch.Tensor
+            (samples,) each.
+
+        Returns
+        -------
+        list of Encoding
+        """
+        plans = [self._plan(len(signal)) for signal in signals]
+        places = [(number, *window) for number, plan in enumerate(plans) for window in plan]
+        waveforms = [self._samples_of(signals[number], *window) for number, *window in places]
+        seconds = [len(waveform) / self.run.sample_rate for waveform in waveforms]
+        encoded = {}
+        for batch in batches_by_length(seconds, self.batch_seconds):
+            parts = self._encode_batch([waveforms[index] for index in batch])
+            encoded.update(zip((places[index] for index in batch), parts))
+        encodings = []
+        for number, plan in enumerate(plans):
+            parts = [encoded.pop((number, *window)) for window in plan]
+            encodings.append(
+                Encoding(
+                    join_windows([part.encoded for part in parts], plan),
+                    join_windows([part.log_probs for part in parts], plan),
+                )
+            )
+        return encodings
+
+    def _plan(self, samples):
+        """Windows of a recording, in frames."""
+        frames = samples // self.frame_samples + 1
+        window = self.window
+        if window is None:
+            short = samples <= TRIAL_SECONDS[1] * self.run.sample_rate
+            window = 0 if short else self._longest_pass
+        if window == 0:
+            return [(0, frames)]
+        length, overlap = (int(s / self.run.frame_seconds) for s in (window, self.overlap))
+        return plan_windows(frames, length, min(overlap, length - 1))
+
+    @cached_property
+    def _longest_pass(self):
+        """Seconds that one pass may have."""
+        seconds = longest_pass(
+            lambda signal: self._encode_batch([signal]), self.run.sample_rate, self.run.device
+        )
+        return max(seconds, self.overlap + TRIAL_SECONDS[1])
+
+    def _samples_of(self, signal, start, end):
+        """The waveform of some frames."""
+        return signal[start * self.frame_samples : end * self.frame_samples]
+
+    @torch.no_grad()
+    def _encode_batch(self, signals):
+        """Encode waveforms together; each comes out as it does alone."""
+        modules = self.run.modules
+        samples = torch.tensor([len(signal) for signal in signals])
+        padded = pad_sequence(signals, batch_first=True)
+        # the front end mirrors the last frame, so it wants two; the lengths stay as they are
+        missing = max(2 * self.frame_samples - padded.shape[1], 0)
+        padded = torch.nn.functional.pad(padded, (0, missing)).to(self.run.device)
+        # float64: float32 cannot tell the samples of a long recording apart
+        lengths = (samples.double() / padded.shape[1]).to(self.run.device)
+        features, lengths = self.run.brain.front_end(
+            SimpleNamespace(sig=(padded, lengths)), sb.Stage.TEST
+        )
+        encoded, *_ = modules["Transformer"](features, None, lengths)  # (B, T, D)
+        log_probs = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
+        frames = torch.round(lengths * encoded.shape[1]).long().tolist()
+        return [
+            Encoding(*(x[:count] for x in both)) for *both, count in zip(encoded, log_probs, frames)
+        ]
+
+    def _cut(self, log_probs):
+        """Segments of a recording, in frames."""
+        longest = int(SEGMENT_SECONDS / self.run.frame_seconds)
+        return cut_at_pauses(
+            log_probs, self.run.tokenizer, self.run.hparams["blank_index"], longest
+        )
+
+    @torch.no_grad()
+    def _words_of(self, encodings, segments):
+        """Decode and align segments: encoding, first frame and the one after the last of each."""
+        run = self.run
+        encoded = [encodings[number].encoded[start:end] for number, start, end in segments]
+        log_probs = [encodings[number].log_probs[start:end] for number, start, end in segments]
+        frames = torch.tensor([len(rows) for rows in log_probs], device=run.device)
+        pieces = self.decode(
+            pad_sequence(encoded, batch_first=True),
+            pad_sequence(log_probs, batch_first=True),
+            frames / frames.max(),
+        )
+        return [
+            align_words(
+                ids, rows, run.tokenizer, run.hparams["blank_index"], run.frame_seconds, start
+            )
+            for ids, rows, (_, start, _) in zip(pieces, log_probs, segments)
+        ]

@@ -1,0 +1,133 @@
+"""The recordings that a command line names: finding them, reading them, naming what they give."""
+
+import os
+from pathlib import Path, PurePath
+
+import soundfile
+
+from summarymixing_sb.training.audio import probe_audio, read_audio
+
+#: Names standard input instead of a file.
+STANDARD_INPUT = "-"
+#: What is taken of a folder; a file that is named itself may have any suffix.
+SUFFIXES = (
+    *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3"),
+    *(".oga", ".ogg", ".opus", ".rf64", ".sph", ".w64", ".wav"),
+)
+
+
+def find_recordings(sources):
+    """List the files that are named, and the audio files in the folders that are.
+
+    Parameters
+    ----------
+    sources : list of str or Path
+
+    Returns
+    -------
+    list of Path
+        Each file once; those of a folder by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file or folder, or no audio file in a folder.
+    """
+    found = {}
+    for source in map(Path, sources):
+        if source.is_dir():
+            files = sorted(
+                path
+                for path in source.rglob("*")
+                if path.suffix.lower() in SUFFIXES and path.is_file()
+            )
+            if not files:
+                raise FileNotFoundError(
+                    f"no audio file in the folder {source} ({', '.join(SUFFIXES)})"
+                )
+        elif source.is_file():
+            files = [source]
+        else:
+            raise FileNotFoundError(f"there is no file or folder {source}")
+        for path in files:
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def stated_seconds(path):
+    """Duration by a file's header, without decoding; 0.0 where that states none."""
+    try:
+        info = soundfile.info(str(path))
+    except (OSError, soundfile.SoundFileError):
+        return 0.0
+    # a FLAC without a length has the highest number there is
+    return info.duration if info.frames < 2**62 else 0.0
+
+
+def check_recording(path):
+    """Decode a recording, and raise for one that is damaged.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ValueError
+        With the file's name and what is wrong with it.
+    """
+    _, problem, detail = probe_audio(str(path))
+    if problem:
+        raise ValueError(f"{path}: {problem}: {detail}")
+
+
+def read_recording(path, sample_rate):
+    """Read a recording, if all of it can be decoded.
+
+    Parameters
+    ----------
+    path : Path
+    sample_rate : int
+        Hz, of the waveform that is wanted.
+
+    Returns
+    -------
+    torch.Tensor
+        (samples,).
+
+    Raises
+    ------
+    ValueError
+        With the file's name and what is wrong with it.
+    """
+    check_recording(path)
+    return read_audio(str(path), sample_rate)
+
+
+def output_names(paths):
+    """Choose a name for what each recording gives, the shortest kind by which all differ.
+
+    Parameters
+    ----------
+    paths : list of Path
+        All different.
+
+    Returns
+    -------
+    list of PurePath
+        File names without suffix; else paths from the folder that all are in, without suffix;
+        else such paths with it.
+
+    Examples
+    --------
+    >>> [str(name) for name in output_names([Path("x/a.wav"), Path("y/b.flac")])]
+    ['a', 'b']
+    >>> [name.as_posix() for name in output_names([Path("x/a.wav"), Path("y/a.wav")])]
+    ['x/a', 'y/a']
+    >>> [str(name) for name in output_names([Path("x/a.wav"), Path("x/a.mp3")])]
+    ['a.wav', 'a.mp3']
+    """
+    folder = os.path.commonpath([path.absolute().parent for path in paths])
+    below = [PurePath(path.absolute()).relative_to(folder) for path in paths]
+    choices = [PurePath(path.stem) for path in paths], [path.with_suffix("") for path in below]
+    return next((names for names in choices if len(set(names)) == len(paths)), below)
