@@ -4,6 +4,7 @@
 #                   wants ARGS=--pretrained_encoder=... (see README.md)
 # demo-transducer   the same for a transducer that streams, on the corpus of demo
 # test              run all tests
+# bench             measure time and memory against length, plot them, make results/benchmark.md
 # results           make results/README.md from the CSV files beside it
 # lint              check style; format  mend it
 #
@@ -17,7 +18,7 @@ INSTALLED := .venv/installed
 LANGUAGE ?= nl
 TASK ?= slu
 
-.PHONY: demo demo-commonvoice demo-slurp demo-transducer test results lint format
+.PHONY: demo demo-commonvoice demo-slurp demo-transducer test bench results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m summarymixing_sb.minicorpora.librispeech runs/mini
@@ -41,6 +42,13 @@ demo-transducer: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(INSTALLED)
+	$(BIN)/python -m summarymixing_sb.bench.speed --output results/bench.csv $(ARGS)
+	$(BIN)/python -m summarymixing_sb.bench.speed --memory --output results/bench.csv $(ARGS)
+	$(BIN)/python -m summarymixing_sb.bench.plots results/bench.csv results/published_efficiency.csv \
+		--output results/bench
+	$(BIN)/python -m summarymixing_sb.bench.table results/bench.csv --output results/benchmark.md
 
 results: $(INSTALLED)
 	$(BIN)/python -m summarymixing_sb.evaluation.page

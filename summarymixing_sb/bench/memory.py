@@ -1,89 +1,59 @@
-"""Peak memory of one chunked forward and backward of a mixer, against the number of frames.
+"""Peak memory of one call of a contestant, in a process of its own."""
 
-``python -m summarymixing_sb.bench.memory --output results/mixer_memory.csv``
-"""
-
-import argparse
-import csv
 import multiprocessing
-import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import torch
-from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
-import summarymixing_sb
-from summarymixing_sb.evaluation import environment_record, peak_memory_mb
-
-BATCH, D_MODEL, NHEAD = 4, 512, 1
-CHUNKS = DynChunkTrainConfig(chunk_size=16, left_context_size=4)
-FRAMES = (2000, 4000, 8000)
-MIXERS = ("SummaryMixing", "RoPESDPA")
+from summarymixing_sb.bench.contestants import build_contestant
+from summarymixing_sb.bench.levels import make_inputs
+from summarymixing_sb.bench.points import SAMPLE_RATE
+from summarymixing_sb.bench.timing import make_call
+from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
 
 
-def training_step_memory(mixer, frames):
-    """Measure the memory of a process that does a forward and a backward.
+def group_inputs(group):
+    """Make the inputs of a group, all of them valid."""
+    samples = round(group.seconds * SAMPLE_RATE)
+    return make_inputs(group.kind, group.batch_size, group.frames, samples)
+
+
+def peak_in_child(name, group, threads):
+    """Measure the memory of a fresh process that does one call.
 
     Parameters
     ----------
-    mixer : str
-        Name of the mixer.
-    frames : int
-        Number of frames T.
+    name : str
+        Of a contestant.
+    group : Group
+    threads : int
+        Of torch, on the CPU.
 
     Returns
     -------
-    float
-        MiB, the highest resident memory of the process, Python and torch included: only how it
-        grows from one length to the next says something of the mixer.
+    tuple of float
+        MiB: on a CPU the highest resident memory of the process, Python, torch and parameters
+        included, and how far the call raised it; on a GPU the same of what torch allocated there.
+
+    Raises
+    ------
+    concurrent.futures.process.BrokenProcessPool
+        If the process is killed, as for want of memory.
     """
-    # A fresh process, since the highest resident memory of a process never falls.
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_step, (mixer, frames))
+    # The highest resident memory of a process never falls, so each call needs a new one. All are
+    # forked from a server that has imported everything, but computed nothing.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_measure, name, group, threads).result()
 
 
-def _step(mixer, frames):
-    torch.manual_seed(0)
-    model = summarymixing_sb.build_mixer(mixer, D_MODEL, NHEAD, dropout=0.1).train()
-    x = torch.randn(BATCH, frames, D_MODEL, requires_grad=True)
-    model(x, chunks=CHUNKS).sum().backward()
-    return peak_memory_mb("cpu")
-
-
-def main(argv=None):
-    """Measure every mixer at every length and write a CSV."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, nargs="+", default=FRAMES)
-    parser.add_argument("--mixers", nargs="+", default=MIXERS)
-    parser.add_argument("--output", help="CSV file; without it, the rows are printed only")
-    options = parser.parse_args(argv)
-
-    record = environment_record()
-    constants = {
-        "batch": BATCH,
-        "d_model": D_MODEL,
-        "chunk_size": CHUNKS.chunk_size,
-        "left_context_chunks": CHUNKS.left_context_size,
-        "torch": record["versions"]["torch"],
-        "commit": record["commit"],
-        "cpu": record["machine"]["cpu"],
-        "seed": 0,
-    }
-    rows = []
-    for mixer in options.mixers:
-        previous = None
-        for frames in options.frames:
-            peak = training_step_memory(mixer, frames)
-            growth = "" if previous is None else f"{peak - previous:+9.1f} MiB"
-            print(f"{mixer:15} {frames:6} frames {peak:9.1f} MiB {growth}")
-            previous = peak
-            row = {"mixer": mixer, "frames": frames, "peak_mib": round(peak, 1)}
-            rows.append(row | constants)
-    if options.output:
-        with open(options.output, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _measure(name, group, threads):
+    torch.set_num_threads(threads)
+    kind = group.kind
+    call = make_call(build_contestant(name, kind), group_inputs(group), kind)
+    reset_peak_memory(kind.device)
+    before = peak_memory_mb(kind.device)
+    call()
+    peak = peak_memory_mb(kind.device)
+    return peak, peak - before
