@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tone_words import train_recogniser
 
 # The models are so small that threads would only wait for each other.
 torch.set_num_threads(1)
@@ -25,3 +26,9 @@ def real_data():
     if not folder.is_dir():
         pytest.skip(f"no real recordings in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory):
+    """Folder of a run that knows words of tones; 80 ms frames, SummaryMixing, a Conformer."""
+    return train_recogniser(tmp_path_factory.mktemp("trained"))

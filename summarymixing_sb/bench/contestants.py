@@ -30,6 +30,8 @@ class Contestant:
         Whether its mixer is written as the paper's equations read.
     shared : bool
         Whether SummaryMixing's dropout falls on each mean once instead of once a frame.
+    heads : int
+        Of SummaryMixing: 1 in the published Branchformer, 8 in the Conformer.
     squares : float
         How many floats a head holds for each pair of frames at once, in inference.
     kept : float
@@ -47,6 +49,7 @@ class Contestant:
     stock: bool = False
     plain: bool = False
     shared: bool = False
+    heads: int = 1
     squares: float = 0
     kept: float = 0
     trained_squares: float = 0
@@ -66,9 +69,13 @@ def _summary_mixing(form, **options):
 CONTESTANTS = {
     BASELINE: Contestant("SummaryMixing", "plain", "full", has_floor=True),
     "SummaryMixing full shared": Contestant("SummaryMixing", "plain", "full", shared=True),
+    "SummaryMixing full 8 heads": Contestant("SummaryMixing", "plain 8 heads", "full", heads=8),
     "SummaryMixing lite": _summary_mixing("lite", has_floor=True),
     "SummaryMixing fast": _summary_mixing("fast", has_floor=True),
     "plain": Contestant("SummaryMixing", BASELINE, "full", plain=True),
+    "plain 8 heads": Contestant(
+        "SummaryMixing", "SummaryMixing full 8 heads", "full", plain=True, heads=8
+    ),
     "plain lite": Contestant("SummaryMixing", "SummaryMixing lite", "lite", plain=True),
     "plain fast": Contestant("SummaryMixing", "SummaryMixing fast", "fast", plain=True),
     "fastformer": Contestant("fastformer", "plain fastformer"),
@@ -151,8 +158,7 @@ def build_contestant(name, kind):
 
 def _build(contestant, kind):
     attention_type, stock = contestant.attention_type, contestant.stock
-    # SummaryMixing has one head in the published models.
-    nhead = 1 if contestant.form else kind.sizes.nhead
+    nhead = contestant.heads if contestant.form else kind.sizes.nhead
     options = {"nhead": nhead}
     if not stock:
         options["mixer_options"] = contestant.mixer_options()

@@ -26,8 +26,7 @@ class Sizes:
     Attributes
     ----------
     layers, d_model, d_ffn, nhead, kernel_size, csgu_linear_units, dropout
-        See :class:`summarymixing_sb.TransformerASR`. ``nhead`` is that of attention; SummaryMixing
-        has one head, as published.
+        See :class:`summarymixing_sb.TransformerASR`. ``nhead`` is that of attention.
     vocabulary : int
         Outputs of the CTC layer.
     """
@@ -132,12 +131,13 @@ class Group:
 BASELINE = "SummaryMixing full"
 
 _OURS = (BASELINE, "SummaryMixing lite", "SummaryMixing fast")
+_HEADS = "SummaryMixing full 8 heads"
 _ATTENTION = ("RoPESDPA", "stock RoPEMHA", "stock RelPosMHAXL")
-_MAIN = (BASELINE, "SummaryMixing lite", *_ATTENTION)
+_MAIN = (BASELINE, _HEADS, "SummaryMixing lite", *_ATTENTION)
 _CHUNKED = (BASELINE, "plain", "RoPESDPA")
-_STEP = (BASELINE, "SummaryMixing full shared", *_OURS[1:], "plain", *_ATTENTION)
+_STEP = (BASELINE, _HEADS, "SummaryMixing full shared", *_OURS[1:], "plain", *_ATTENTION)
 _STOCK = ("stock regularMHA", "stock hypermixing")
-_ALL = (*_OURS, "plain", "fastformer", *_ATTENTION, "RoPEMHA", *_STOCK)
+_ALL = (*_OURS, _HEADS, "plain", "fastformer", *_ATTENTION, "RoPEMHA", *_STOCK)
 _MEMORY = (*_OURS, "plain", *_ATTENTION)
 
 # (level, encoder, mode, chunk, batch, seconds, who), the most important rows first.

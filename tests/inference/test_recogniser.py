@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import speechbrain as sb
 import torch
-from conftest import choose_words, speak
 from speechbrain.dataio.batch import PaddedBatch
+from tone_words import choose_words, speak
 
 from summarymixing_sb.inference import recogniser as module
 from summarymixing_sb.inference.recogniser import Recogniser

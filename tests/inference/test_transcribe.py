@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import choose_words, speak
+from tone_words import choose_words, speak
 
 from summarymixing_sb.inference.transcribe import main
 
