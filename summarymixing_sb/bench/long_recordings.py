@@ -1,7 +1,7 @@
 """Whether a long recording is recognised alike in one pass, in windows and cut into utterances.
 
-``python -m summarymixing_sb.bench.long_recordings RUN CHAPTER... --output FILE.csv`` the
-utterances of each chapter, a folder of LibriSpeech, to one recording.
+``python -m summarymixing_sb.bench.long_recordings RUN CHAPTER... --output FILE.csv`` joins
+the utterances of each chapter, a folder of LibriSpeech, to one recording.
 """
 
 import argparse

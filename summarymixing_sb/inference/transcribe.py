@@ -17,7 +17,7 @@ from summarymixing_sb.training.decoding import METHODS
 
 def main(argv=None):
     """Transcribe what the command line names; return the exit status."""
-    options = _parser().parse_args(argv)
+    options = make_parser().parse_args(argv)
     try:
         job = (FilesJob if options.streaming is None else StreamingJob)(options)
     except (FileNotFoundError, ValueError) as error:
@@ -26,7 +26,8 @@ def main(argv=None):
     return int(job.do() > 0)
 
 
-def _parser():
+def make_parser():
+    """Describe the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m summarymixing_sb.inference.transcribe",
         description=__doc__.splitlines()[0],
