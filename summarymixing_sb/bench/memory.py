@@ -1,6 +1,8 @@
 """Peak memory of one call of a contestant, in a process of its own."""
 
+import ctypes
 import multiprocessing
+import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
@@ -10,6 +12,9 @@ from summarymixing_sb.bench.levels import make_inputs
 from summarymixing_sb.bench.points import SAMPLE_RATE
 from summarymixing_sb.bench.timing import make_call
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
+
+# mallopt's parameter and value: blocks above this many bytes go back to the system when freed
+M_MMAP_THRESHOLD, KEPT_BYTES = -3, 1 << 16
 
 
 def group_inputs(group):
@@ -49,6 +54,9 @@ def peak_in_child(name, group, threads):
 
 
 def _measure(name, group, threads):
+    if sys.platform == "linux":
+        # glibc keeps some freed tensors, and the more the smaller they are: no straight line
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
     torch.set_num_threads(threads)
     kind = group.kind
     call = make_call(build_contestant(name, kind), group_inputs(group), kind)
