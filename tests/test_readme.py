@@ -10,6 +10,7 @@ import torch
 from hyperpyyaml import load_hyperpyyaml
 
 from summarymixing_sb import TransformerASR, list_mixers
+from summarymixing_sb.inference.transcribe import make_parser
 from summarymixing_sb.training.config import check_settings, parse_command_line, read_settings
 from summarymixing_sb.training.tasks import task_class
 
@@ -68,6 +69,15 @@ def test_the_yaml_of_the_drop_in():
     assert isinstance(model, TransformerASR)
     for mixer in list_mixers():
         assert f"`{mixer}`" in README
+
+
+def test_transcription_commands_are_understood():
+    module = "summarymixing_sb.inference.transcribe"
+    found = [words[3:] for words in COMMANDS if words[1:3] == ["-m", module]]
+    assert found
+    for words in found:
+        options = make_parser().parse_args(words)
+        assert options.sources
 
 
 def test_commands_are_of_known_kinds():
