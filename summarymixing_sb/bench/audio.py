@@ -4,7 +4,6 @@
 """
 
 import argparse
-import csv
 import random
 import statistics
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import soundfile
 import torch
 
+from summarymixing_sb.bench.rows import write_rows
 from summarymixing_sb.evaluation import environment_record
 from summarymixing_sb.training.audio import read_audio
 
@@ -154,10 +154,7 @@ def main(argv=None):
             f"{median:8.3f} s per 100 clips  x {row['ratio']}"
         )
     if options.output:
-        with open(options.output, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(options.output, rows)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ the utterances of each chapter, a folder of LibriSpeech, to one recording.
 """
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
 import torch
 from kaldialign import align
 
+from summarymixing_sb.bench.rows import write_rows
 from summarymixing_sb.evaluation import environment_record, score
 from summarymixing_sb.evaluation.bootstrap import error_rate_interval
 from summarymixing_sb.inference.recogniser import Recogniser
@@ -162,10 +162,7 @@ def main(argv=None):
             rows.append({"chapter": "/".join(chapter.resolve().parts[-3:])} | row | constants)
             print(*(f"{key} {value}" for key, value in row.items()), text, sep="  ")
     if options.output:
-        with open(options.output, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(options.output, rows)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""The rows of a benchmark, in a CSV file to which each run appends."""
+"""The rows of benchmarks as CSV: files to which each run appends, and tables written at once."""
 
 import csv
 from pathlib import Path
+
+from summarymixing_sb.files import atomic_open
 
 #: What tells one measurement from another, on whatever commit it was made.
 KEY = (
@@ -97,6 +99,20 @@ def append_row(path, row):
         if file.tell() == 0:
             writer.writeheader()
         writer.writerow(row)
+
+
+def write_rows(path, rows):
+    """Write a table of its own, whole or not at all, with the columns of its first row.
+
+    Parameters
+    ----------
+    path : str or Path
+    rows : list of dict
+    """
+    with atomic_open(path) as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def measured_seconds(rows, **wanted):

@@ -4,12 +4,12 @@
 """
 
 import argparse
-import csv
 import sys
 
 import torch
 from tqdm import tqdm
 
+from summarymixing_sb.bench.rows import write_rows
 from summarymixing_sb.evaluation import environment_record
 from summarymixing_sb.inference.live import LiveRecogniser
 from summarymixing_sb.inference.run import load_run
@@ -135,10 +135,7 @@ def main(argv=None):
         rows.append(describe(run) | chunks | figures | constants)
         print("  ".join(f"{key} {value}" for key, value in figures.items()))
     if options.output:
-        with open(options.output, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(options.output, rows)
 
 
 def describe(run):
