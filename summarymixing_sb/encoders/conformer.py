@@ -1,5 +1,6 @@
 """Conformer encoder around any mixer (arXiv 2005.08100)."""
 
+import torch
 import torch.nn.functional as F
 from speechbrain.lobes.models.transformer import Conformer as speechbrain_conformer
 from speechbrain.nnet.activations import Swish
@@ -19,7 +20,6 @@ class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
 
     Examples
     --------
-    >>> import torch
     >>> ConvolutionModule(16, kernel_size=5)(torch.rand(2, 30, 16)).shape
     torch.Size([2, 30, 16])
     """
@@ -73,7 +73,6 @@ class ConformerEncoderLayer(nn.Module):
 
     Examples
     --------
-    >>> import torch
     >>> layer = ConformerEncoderLayer(d_model=16, d_ffn=32, nhead=2, kernel_size=5)
     >>> layer(torch.rand(2, 30, 16)).shape
     torch.Size([2, 30, 16])
@@ -135,11 +134,11 @@ class ConformerEncoderLayer(nn.Module):
 
     def _encode(self, x, mix, convolve):
         """What a whole recording and a chunk of it have in common."""
-        x = x + 0.5 * self.ffn_module1(x)
+        x = torch.add(x, self.ffn_module1(x), alpha=0.5)
         if self.mha_layer is not None:
             x = x + mix(self.norm1(x))
         x = x + convolve(x)
-        return self.norm2(x + 0.5 * self.ffn_module2(x))
+        return self.norm2(torch.add(x, self.ffn_module2(x), alpha=0.5))
 
 
 class ConformerEncoder(EncoderStack):
@@ -149,7 +148,6 @@ class ConformerEncoder(EncoderStack):
 
     Examples
     --------
-    >>> import torch
     >>> encoder = ConformerEncoder(num_layers=2, d_model=16, d_ffn=32, nhead=2)
     >>> encoder(torch.rand(2, 50, 16)).shape
     torch.Size([2, 50, 16])

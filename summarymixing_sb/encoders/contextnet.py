@@ -11,7 +11,8 @@ from speechbrain.lobes.models import ContextNet as speechbrain_contextnet
 from speechbrain.nnet.CNN import Conv1d, DepthwiseSeparableConv1d
 from speechbrain.nnet.normalization import BatchNorm1d
 
-from summarymixing_sb.encoders.convolution import depthwise_convolution, mirror_ends
+from summarymixing_sb.encoders.convolution import mirror_ends
+from summarymixing_sb.encoders.depthwise import depthwise_convolution
 from summarymixing_sb.summary import utterance_mean
 
 

@@ -6,29 +6,7 @@ Letters: B batch, T frames, N chunks, C frames of a chunk, K kernel size, P = K 
 import torch
 import torch.nn.functional as F
 
-
-def depthwise_convolution(x, weight, bias=None):
-    """Convolve every channel over time with its own kernel, without padding.
-
-    The call is a conv2d whose width is time: (B, T, E) is then channels-last memory already, for
-    which PyTorch has a much faster depthwise kernel on the CPU than for conv1d.
-
-    Parameters
-    ----------
-    x : torch.Tensor
-        (B, T, E).
-    weight : torch.Tensor
-        (E, 1, K).
-    bias : torch.Tensor, optional
-        (E,).
-
-    Returns
-    -------
-    torch.Tensor
-        (B, T - K + 1, E).
-    """
-    out = F.conv2d(x.transpose(1, 2).unsqueeze(2), weight.unsqueeze(2), bias, groups=weight.size(0))
-    return out.squeeze(2).transpose(1, 2)
+from summarymixing_sb.encoders.depthwise import depthwise_convolution
 
 
 def convolve_frames(x, conv, padding_mask=None, chunks=None, causal=False, reflect=False):
@@ -58,15 +36,14 @@ def convolve_frames(x, conv, padding_mask=None, chunks=None, causal=False, refle
     reach = conv.weight.size(-1) // 2
     if padding_mask is not None:
         x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
+    if chunks is not None and not causal:
+        return _convolve_chunks(x, conv, chunks.chunk_size, reach)
     if causal:
         x = F.pad(x, (0, 0, 2 * reach, 0))
-    elif chunks is not None:
-        return _convolve_chunks(x, conv, chunks.chunk_size, reach)
     elif reflect:
         x = mirror_ends(x, padding_mask, reach)
-    else:
-        x = F.pad(x, (0, 0, reach, reach))
-    return depthwise_convolution(x, conv.weight, conv.bias)
+    padding = 0 if causal or reflect else reach
+    return depthwise_convolution(x, conv.weight, conv.bias, padding)
 
 
 def _convolve_chunks(x, conv, size, reach):
