@@ -6,7 +6,7 @@ import torch
 
 from summarymixing_sb.bench.levels import FrameLevel, WholeModel, build_encoder
 from summarymixing_sb.bench.plain import write_plainly
-from summarymixing_sb.bench.points import BASELINE
+from summarymixing_sb.bench.points import BASELINE, EIGHT_HEADS
 from summarymixing_sb.registry import build_mixer
 
 FLOOR = "matrix products of "
@@ -30,6 +30,8 @@ class Contestant:
         Whether its mixer is written as the paper's equations read.
     shared : bool
         Whether SummaryMixing's dropout falls on each mean once instead of once a frame.
+    preset : str
+        Of SummaryMixing; "interspeech2024" has no dropout.
     heads : int
         Of SummaryMixing: 1 in the published Branchformer, 8 in the Conformer.
     squares : float
@@ -49,6 +51,7 @@ class Contestant:
     stock: bool = False
     plain: bool = False
     shared: bool = False
+    preset: str = "speechbrain1.0"
     heads: int = 1
     squares: float = 0
     kept: float = 0
@@ -59,25 +62,35 @@ class Contestant:
         """The mixer's own options."""
         if self.form is None:
             return {}
-        return {"form": self.form, "summary_dropout": "shared" if self.shared else "per_frame"}
+        return {
+            "form": self.form,
+            "preset": self.preset,
+            "summary_dropout": "shared" if self.shared else "per_frame",
+        }
 
 
 def _summary_mixing(form, **options):
     return Contestant("SummaryMixing", f"plain {form}", form, **options)
 
 
+_WITHOUT_DROPOUT = {"form": "full", "preset": "interspeech2024"}
+
 CONTESTANTS = {
     BASELINE: Contestant("SummaryMixing", "plain", "full", has_floor=True),
     "SummaryMixing full shared": Contestant("SummaryMixing", "plain", "full", shared=True),
-    "SummaryMixing full 8 heads": Contestant("SummaryMixing", "plain 8 heads", "full", heads=8),
+    EIGHT_HEADS: Contestant("SummaryMixing", "plain 8 heads", "full", heads=8, has_floor=True),
     "SummaryMixing lite": _summary_mixing("lite", has_floor=True),
     "SummaryMixing fast": _summary_mixing("fast", has_floor=True),
     "plain": Contestant("SummaryMixing", BASELINE, "full", plain=True),
-    "plain 8 heads": Contestant(
-        "SummaryMixing", "SummaryMixing full 8 heads", "full", plain=True, heads=8
-    ),
+    "plain 8 heads": Contestant("SummaryMixing", EIGHT_HEADS, "full", plain=True, heads=8),
     "plain lite": Contestant("SummaryMixing", "SummaryMixing lite", "lite", plain=True),
     "plain fast": Contestant("SummaryMixing", "SummaryMixing fast", "fast", plain=True),
+    "SummaryMixing full interspeech2024": Contestant(
+        "SummaryMixing", "plain interspeech2024", **_WITHOUT_DROPOUT
+    ),
+    "plain interspeech2024": Contestant(
+        "SummaryMixing", "SummaryMixing full interspeech2024", plain=True, **_WITHOUT_DROPOUT
+    ),
     "fastformer": Contestant("fastformer", "plain fastformer"),
     "plain fastformer": Contestant("fastformer", "fastformer", plain=True),
     # Without dropout, fused attention never holds its weights.

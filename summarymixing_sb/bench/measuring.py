@@ -5,12 +5,13 @@ import statistics
 
 import torch
 
+from summarymixing_sb.bench.allocator import return_kept, touch
 from summarymixing_sb.bench.contestants import CONTESTANTS, FLOOR, build_contestant
 from summarymixing_sb.bench.correctness import TOLERANCE, reference_error
 from summarymixing_sb.bench.floor import record_products
-from summarymixing_sb.bench.limits import available_bytes, reason_to_skip
+from summarymixing_sb.bench.limits import available_bytes, estimated_bytes, reason_to_skip
 from summarymixing_sb.bench.memory import group_inputs, peak_in_child
-from summarymixing_sb.bench.points import BASELINE
+from summarymixing_sb.bench.points import BASELINE, EIGHT_HEADS
 from summarymixing_sb.bench.rows import measured_seconds
 from summarymixing_sb.bench.timing import FAILURES, interleave, make_call, timed
 
@@ -69,6 +70,7 @@ def time_group(group, rows, builder, options):
         A row for each contestant, whatever became of it, and for each floor.
     """
     kind, results, calls, inputs = group.kind, {}, {}, group_inputs(group)
+    return_kept()
     for name in group.who:
         results[name] = {"status": "ok"}
         reason = _reason(name, group, rows, options.limit, options.threads)
@@ -82,6 +84,9 @@ def time_group(group, rows, builder, options):
             continue
         calls |= entered
         results |= {floor: {"status": "ok"} for floor in entered if floor != name}
+    if kind.device == "cpu":
+        needed = [estimated_bytes(name, group) for name in group.who if name in calls]
+        touch(min(max(needed, default=0), available_bytes(kind.device) / 2))
     seconds, failures = interleave(
         calls, options.min_time, options.slow, lambda call: timed(call, kind.device)
     )
@@ -135,9 +140,9 @@ def _enter(name, group, inputs, builder, result):
 
 
 def _wants_floor(name, group):
-    """Whether a model's products are measured, too: in stacks of layers the baseline's alone."""
+    """Whether a model's products are measured, too: of stacks of layers only the full form's."""
     kind = group.kind
-    chosen = CONTESTANTS[name].has_floor and (kind.layers == 1 or name == BASELINE)
+    chosen = CONTESTANTS[name].has_floor and (kind.layers == 1 or name in (BASELINE, EIGHT_HEADS))
     return chosen and kind.mode == "eager" and group.seconds <= LONGEST_FLOOR
 
 

@@ -1,20 +1,16 @@
 """Peak memory of one call of a contestant, in a process of its own."""
 
-import ctypes
 import multiprocessing
-import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
+from summarymixing_sb.bench.allocator import use_policy
 from summarymixing_sb.bench.contestants import build_contestant
 from summarymixing_sb.bench.levels import make_inputs
 from summarymixing_sb.bench.points import SAMPLE_RATE
 from summarymixing_sb.bench.timing import make_call
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
-
-# mallopt's parameter and value: blocks above this many bytes go back to the system when freed
-M_MMAP_THRESHOLD, KEPT_BYTES = -3, 1 << 16
 
 
 def group_inputs(group):
@@ -54,9 +50,7 @@ def peak_in_child(name, group, threads):
 
 
 def _measure(name, group, threads):
-    if sys.platform == "linux":
-        # glibc keeps some freed tensors, and the more the smaller they are: no straight line
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+    use_policy("returned")  # of freed tensors that are kept, a peak tells nothing
     torch.set_num_threads(threads)
     kind = group.kind
     call = make_call(build_contestant(name, kind), group_inputs(group), kind)

@@ -112,11 +112,12 @@ def curves_of(rows, level, encoder, measured, column, scale=1):
         "status": "ok",
     }
     curves = {}
-    for row in rows:
-        if all(row[key] == value for key, value in wanted.items()) and row["contestant"] in STYLES:
-            point = (float(row["seconds"]), scale * float(row[column]))
-            curves.setdefault(row["contestant"], []).append(point)
-    return {name: sorted(curves[name]) for name in STYLES if name in curves}
+    # Of a point that was measured with and without freed memory kept, the former is drawn.
+    for row in sorted(rows, key=lambda row: row["freed_memory"] == "kept"):
+        if all(row[key] == value for key, value in wanted.items()):
+            points = curves.setdefault(row["contestant"], {})
+            points[float(row["seconds"])] = scale * float(row[column])
+    return {name: sorted(curves[name].items()) for name in STYLES if name in curves}
 
 
 def read_published_curves(path):

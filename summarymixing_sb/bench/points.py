@@ -127,23 +127,32 @@ class Group:
         return max(1, round(self.seconds / FRAME_SECONDS))
 
 
-#: What the others are compared with.
+#: What the others are compared with; and the same with as many heads as the published Conformer.
 BASELINE = "SummaryMixing full"
-
+EIGHT_HEADS = "SummaryMixing full 8 heads"
 _OURS = (BASELINE, "SummaryMixing lite", "SummaryMixing fast")
-_HEADS = "SummaryMixing full 8 heads"
 _ATTENTION = ("RoPESDPA", "stock RoPEMHA", "stock RelPosMHAXL")
-_MAIN = (BASELINE, _HEADS, "SummaryMixing lite", *_ATTENTION)
+_MAIN = (BASELINE, EIGHT_HEADS, "SummaryMixing lite", *_ATTENTION)
 _CHUNKED = (BASELINE, "plain", "RoPESDPA")
-_STEP = (BASELINE, _HEADS, "SummaryMixing full shared", *_OURS[1:], "plain", *_ATTENTION)
+_STEP = (BASELINE, EIGHT_HEADS, "SummaryMixing full shared", *_OURS[1:], "plain", *_ATTENTION)
+# The other preset has no dropout inside the mixer.
+_WITHOUT_DROPOUT = ("SummaryMixing full interspeech2024", "plain interspeech2024")
 _STOCK = ("stock regularMHA", "stock hypermixing")
-_ALL = (*_OURS, _HEADS, "plain", "fastformer", *_ATTENTION, "RoPEMHA", *_STOCK)
+_ALL = (*_OURS, EIGHT_HEADS, "plain", "fastformer", *_ATTENTION, "RoPEMHA", *_STOCK)
 _MEMORY = (*_OURS, "plain", *_ATTENTION)
 
 # (level, encoder, mode, chunk, batch, seconds, who), the most important rows first.
 _TIME_SWEEP = (
     ("mixer", "conformer", "eager", 0, "one", (10, 40, 100), _ALL),
-    ("mixer_step", "conformer", "eager", 0, "one", (10, 40, 100), (*_STEP, "fastformer")),
+    (
+        "mixer_step",
+        "conformer",
+        "eager",
+        0,
+        "one",
+        (10, 40, 100),
+        (*_STEP, *_WITHOUT_DROPOUT, "fastformer"),
+    ),
     ("encoder", "conformer", "eager", 0, "one", (10, 40, 100), _ALL),
     ("mixer_step", "conformer", "eager", 16, "one", (100, 200, 400), _CHUNKED),
     ("step", "conformer", "eager", 16, "one", (100, 200, 400), (BASELINE,)),
@@ -154,9 +163,11 @@ _TIME_SWEEP = (
     ("encoder", "conformer", "eager", 0, "one", (2, 5, 20), _ALL),
     ("encoder", "conformer", "eager", 0, "one", (80,), (*_MAIN, "RoPEMHA")),
     ("encoder", "conformer", "eager", 0, "constant", (10,), _MAIN),
+    ("step", "conformer", "eager", 0, "constant", (10,), _MAIN),
     ("encoder", "branchformer", "eager", 0, "one", (10, 40, 100), _MAIN),
     ("mixer", "conformer", "eager", 0, "one", (2, 5, 20, 80), _ALL),
     ("mixer", "conformer", "compiled", 0, "one", (10, 40), _CHUNKED),
+    ("encoder", "conformer", "compiled", 0, "one", (10, 40), (BASELINE, "RoPESDPA")),
     ("encoder", "conformer", "eager", 0, "one", (600,), (BASELINE, "RoPESDPA")),
     ("step", "conformer", "eager", 16, "one", (50,), _CHUNKED),
 )

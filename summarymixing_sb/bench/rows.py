@@ -19,6 +19,7 @@ KEY = (
     "d_model",
     "threads",
     "device",
+    "freed_memory",
     "cpu",
     "gpu",
 )

@@ -12,6 +12,7 @@ import time
 
 import torch
 
+from summarymixing_sb.bench.allocator import use_policy
 from summarymixing_sb.bench.contestants import CONTESTANTS
 from summarymixing_sb.bench.measuring import (
     Builder,
@@ -90,6 +91,7 @@ def main(argv=None, builder=None):
     options = parse(argv)
     torch.set_num_threads(options.threads)
     builder = builder or Builder()
+    options.freed_memory = "returned" if options.memory else use_policy(options.freed_memory)
     constants = describe_machine(options)
     rows = read_rows(options.output) if options.output else []
     end = time.monotonic() + 60 * options.minutes
@@ -127,6 +129,12 @@ def parse(argv):
     parser.add_argument(
         "--baseline", default=BASELINE, choices=CONTESTANTS, help="ratios are to it"
     )
+    parser.add_argument(
+        "--freed_memory",
+        default="kept",
+        choices=("kept", "system"),
+        help="what the CPU's allocator does with it while times are taken",
+    )
     parser.add_argument("--limit", type=float, default=400, help="s, of a call that is tried")
     parser.add_argument("--min_time", type=float, default=3, help="s, of all rounds of a group")
     parser.add_argument(
@@ -151,6 +159,7 @@ def describe_machine(options):
     versions = {name: value for name, value in record["versions"].items() if value}
     return {
         "threads": options.threads,
+        "freed_memory": options.freed_memory,
         "cpu": record["machine"]["cpu"],
         "gpu": record["machine"]["gpu"] or "",
         "cores": record["machine"]["cores"],

@@ -13,7 +13,18 @@ from summarymixing_sb.bench.rows import read_rows
 from summarymixing_sb.files import atomic_open
 
 #: What rows of one table have in common.
-TABLE = ("measured", "level", "encoder", "mode", "chunk", "batch", "layers", "device", "threads")
+TABLE = (
+    "measured",
+    "level",
+    "encoder",
+    "mode",
+    "chunk",
+    "batch",
+    "layers",
+    "device",
+    "threads",
+    "freed_memory",
+)
 
 TITLES = {
     "mixer": "One mixer",
@@ -30,8 +41,9 @@ feed-forward layers of 2048, kernel 31, gating units of 3072), unless the CSV fi
 frames are 40 ms apart, weights random, numbers float32. "stock" is SpeechBrain's encoder, called
 as SpeechBrain calls it; "plain" is SummaryMixing written as its equations read (mean repeated and
 concatenated, dense masks of chunks); RoPESDPA is our fast self-attention; all else is our encoder,
-too. "shared" draws one dropout mask for each mean. "matrix products of" a model are its products
-alone, on the same shapes.
+too. "shared" draws one dropout mask for each mean; "interspeech2024" has none, but LayerNorms.
+"matrix products of" a model are its products alone, on the same shapes. Freed memory was kept by
+the process while times were taken, unless a title says otherwise.
 
 A contestant has a time only if its outputs (in training steps, the gradient of the input, too)
 agree with its reference to 1e-4; the columns `reference` and `error` of the CSV file say with
@@ -217,6 +229,7 @@ def _title(shared):
         f"chunks of {shared['chunk']} frames" if shared["chunk"] != "0" else "",
         "batches of 80 s" if shared["batch"] == "constant" else "",
         shared["device"] if shared["device"] != "cpu" else _threads(shared["threads"]),
+        "glibc's own allocation" if shared["freed_memory"] == "system" else "",
     ]
     return ", ".join(filter(None, parts))
 

@@ -43,6 +43,14 @@ def test_curves(path):
     assert "plain" not in curves_of(read_rows(path), "encoder", "conformer", "time", "median_s")
 
 
+def test_points_with_freed_memory_kept_are_drawn(path):
+    kept = {"level": "encoder", "measured": "time", "contestant": BASELINE, "seconds": 10}
+    append_row(path, SHARED | kept | {"median_s": 7, "freed_memory": "kept"})
+    append_row(path, SHARED | kept | {"median_s": 9, "freed_memory": "system"})
+    curves = curves_of(read_rows(path), "encoder", "conformer", "time", "median_s")
+    assert curves[BASELINE] == [(10, 7), (40, 0.4)]
+
+
 def test_published_curves():
     found = {
         (row["quantity"], row["mixer"]): row["points"] for row in read_published_curves(PUBLISHED)

@@ -15,6 +15,8 @@ from summarymixing_sb.bench.rows import COLUMNS, read_rows
 
 FULL = "SummaryMixing full"
 TINY = ["--threads", "1", "--layers", "1", "--d_model", "16", "--d_ffn", "16", "--min_time", "0"]
+# What is kept would be kept of all other tests, too.
+TINY += ["--freed_memory", "system"]
 TINY += ["--levels", "mixer", "--seconds", "2", "--who", FULL, "plain", "RoPESDPA"]
 
 
@@ -35,6 +37,7 @@ def test_rows_of_a_group(tmp_path):
         assert float(row["real_time_factor"]) == pytest.approx(float(row["median_s"]) / 2, rel=0.01)
         assert row["frames"] == "50"
         assert row["threads"] == "1"
+        assert row["freed_memory"] == "system"
         assert "torch=" in row["versions"]
         assert bool(row["error"]) == (not name.startswith(FLOOR))
     to_floor = float(rows[FULL]["median_s"]) / float(rows[FLOOR + FULL]["median_s"])
@@ -124,6 +127,7 @@ def test_memory_comes_from_a_process_of_its_own(tmp_path):
     rows = run(tmp_path / "bench.csv", "--memory", "--levels", "mixer_step", "--who", FULL)
     (row,) = rows
     assert (row["measured"], row["status"]) == ("memory", "ok")
+    assert row["freed_memory"] == "returned"
     assert 0 <= float(row["growth_mib"]) < float(row["peak_mib"])
     assert row["median_s"] == ""
 

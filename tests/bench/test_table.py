@@ -72,6 +72,14 @@ def test_page_lists_losses_first_and_makes_them_bold(path):
     assert "A processor (2 cores); torch=2.9; commit abc; 2026-01-02: 12 rows" in tables
 
 
+def test_the_allocator_has_tables_of_its_own(path):
+    row = {"contestant": "SummaryMixing full", "seconds": 10, "median_s": 0.3, "ratio": 1}
+    append_row(path, SHARED | row | {"freed_memory": "system"})
+    text = page(read_rows(path))
+    assert "## Encoder, Conformer, 12 layers, 2 threads\n" in text
+    assert "## Encoder, Conformer, 12 layers, 2 threads, glibc's own allocation\n" in text
+
+
 def test_where_nothing_is_lost(path):
     rows = [row for row in read_rows(path) if row["contestant"].startswith("SummaryMixing")]
     assert "Nowhere in these tables" in page(rows)
