@@ -105,11 +105,9 @@ def _weight_gradient(gradient, x):
     seen = _channels_first(F.pad(x, (0, 0, 0, missing)))
     seen = seen.unfold(2, BLOCK + kernel_size - 1, BLOCK)  # (E, B, N, L + K - 1)
     products = blocks.flatten(1, 2).transpose(1, 2) @ seen.flatten(1, 2)  # (E, L, L + K - 1)
-    channel, row, column = products.stride()
-    diagonals = products.as_strided(
-        (products.size(0), BLOCK, kernel_size), (channel, row + column, column)
-    )
-    return diagonals.sum(1)
+    # Rows that are longer by one start one column later each: diagonals become columns.
+    skewed = F.pad(products.flatten(1), (0, BLOCK)).unflatten(1, (BLOCK, -1))  # (E, L, L + K)
+    return skewed[..., :kernel_size].sum(1)
 
 
 def _channels_first(x):
