@@ -32,6 +32,8 @@ class Contestant:
         Whether SummaryMixing's dropout falls on each mean once instead of once a frame.
     preset : str
         Of SummaryMixing; "interspeech2024" has no dropout.
+    pooling : str
+        Of SummaryMixing; its plain form of all but "utterance" has (T, T) weights.
     heads : int
         Of SummaryMixing: 1 in the published Branchformer, 8 in the Conformer.
     squares : float
@@ -52,6 +54,7 @@ class Contestant:
     plain: bool = False
     shared: bool = False
     preset: str = "speechbrain1.0"
+    pooling: str = "utterance"
     heads: int = 1
     squares: float = 0
     kept: float = 0
@@ -65,12 +68,23 @@ class Contestant:
         return {
             "form": self.form,
             "preset": self.preset,
+            "pooling": self.pooling,
             "summary_dropout": "shared" if self.shared else "per_frame",
         }
 
 
 def _summary_mixing(form, **options):
     return Contestant("SummaryMixing", f"plain {form}", form, **options)
+
+
+def _other_means(pooling):
+    """A pooling that gives every frame a mean of its own, and its plain form."""
+    ours, plain = f"SummaryMixing full {pooling}", f"plain {pooling}"
+    options = {"form": "full", "pooling": pooling}
+    return {
+        ours: Contestant("SummaryMixing", plain, **options),
+        plain: Contestant("SummaryMixing", ours, plain=True, **options),
+    }
 
 
 _WITHOUT_DROPOUT = {"form": "full", "preset": "interspeech2024"}
@@ -91,6 +105,8 @@ CONTESTANTS = {
     "plain interspeech2024": Contestant(
         "SummaryMixing", "SummaryMixing full interspeech2024", plain=True, **_WITHOUT_DROPOUT
     ),
+    **_other_means("decay"),
+    **_other_means("window"),
     "fastformer": Contestant("fastformer", "plain fastformer"),
     "plain fastformer": Contestant("fastformer", "fastformer", plain=True),
     # Without dropout, fused attention never holds its weights.

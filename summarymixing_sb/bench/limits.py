@@ -54,13 +54,13 @@ def estimated_bytes(name, group):
     else:
         widths = 2 * sizes.d_ffn + 2 * sizes.d_model
         pairs = (contestant.squares + contestant.kept * kind.layers) * sizes.nhead
-    if _has_dense_mask(contestant, group):
+    if _has_dense_weights(contestant, group):
         pairs += 2
     return 4.0 * group.batch_size * (group.frames * widths + group.frames**2 * pairs)
 
 
-def _has_dense_mask(contestant, group):
-    return contestant.plain and group.kind.chunk > 0
+def _has_dense_weights(contestant, group):
+    return contestant.plain and (group.kind.chunk > 0 or contestant.pooling != "utterance")
 
 
 def reason_to_skip(name, group, measured, limit, available):
@@ -91,7 +91,7 @@ def reason_to_skip(name, group, measured, limit, available):
     if not shorter:
         return None
     contestant = CONTESTANTS[name]
-    quadratic = contestant.trained_squares > 0 or _has_dense_mask(contestant, group)
+    quadratic = contestant.trained_squares > 0 or _has_dense_weights(contestant, group)
     growth = (group.seconds / max(shorter)) ** (2 if quadratic and group.batch == "one" else 1)
     predicted = measured[max(shorter)] * growth
     if predicted > limit:

@@ -19,18 +19,19 @@ from summarymixing_sb.mixers.masks import chunk_attention_mask
 class PlainSummaryMixing(nn.Module):
     """h_t = c([f(x_t) ; mean of s(x)]): the mean is repeated over time and concatenated.
 
-    Chunked means are the product of a dense (T, T) mask and s(x) (arXiv 2307.07421, section 2.1;
-    arXiv 2409.07165).
+    Means over chunks, by distance and over a window are products of dense (T, T) weights and s(x)
+    (arXiv 2307.07421, section 2.1; arXiv 2409.07165; arXiv 2602.09043).
 
     Parameters
     ----------
     mixer : SummaryMixing
-        Whose f, s, norms and dropout are shared, and whose combiner is copied, its parts joined.
+        Whose f, s, norms, pooling and dropout are shared, and whose combiner is copied, its parts
+        joined.
 
     Raises
     ------
     ValueError
-        If the mixer's pooling is not "utterance", or its dropout not "per_frame".
+        If the mixer's dropout is not "per_frame".
 
     Examples
     --------
@@ -41,13 +42,15 @@ class PlainSummaryMixing(nn.Module):
 
     def __init__(self, mixer):
         super().__init__()
-        if (mixer.pooling, mixer.summary_dropout) != ("utterance", "per_frame"):
+        if mixer.summary_dropout != "per_frame":
             raise ValueError(
-                "the plain form is written for pooling='utterance' and summary_dropout="
-                f"'per_frame', not {mixer.pooling!r} and {mixer.summary_dropout!r}"
+                "the plain form is written for summary_dropout='per_frame', not "
+                f"{mixer.summary_dropout!r}"
             )
         self.form, self.nhead, self.dropout = mixer.form, mixer.nhead, mixer.dropout
-        self.summary_norm = mixer.summary_norm
+        self.pooling, self.pool, self.summary_norm = mixer.pooling, mixer.pool, mixer.summary_norm
+        if mixer.pooling == "window":
+            self.window_norm = mixer.window_norm
         if mixer.form == "fast":
             self.joint = mixer.joint
         else:
@@ -57,6 +60,8 @@ class PlainSummaryMixing(nn.Module):
         if mixer.form != "lite":
             self.local_norm = mixer.local_norm
             parts = [mixer.combine_local, mixer.combine_summary]
+            if mixer.pooling == "window":
+                parts.append(mixer.combine_window)
             weight = torch.cat([part.weight for part in parts], dim=1).detach()  # (D, 2 d)
             self.combine = nn.Linear(*reversed(weight.shape)).to(weight)
             self.combine.weight = nn.Parameter(weight)
@@ -65,11 +70,18 @@ class PlainSummaryMixing(nn.Module):
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Mix frames, see :meth:`summarymixing_sb.mixers.Mixer.forward`."""
         local, frames = self._project(x)
-        summary = self.summary_norm(_dense_means(frames, padding_mask, chunks))  # (B, T, d)
+        weights = None
+        if self.pooling == "decay":
+            faded = self.pool.log_decay * _distances(x)
+            weights = faded.exp().to(x.dtype)  # (T, T)
+        summary = self.summary_norm(_dense_means(frames, padding_mask, chunks, weights))
         if self.form == "lite":
             return summary
-        both = torch.cat((self.local_norm(local), summary), dim=-1)
-        return F.gelu(self.combine(self.dropout(both)))
+        parts = [self.local_norm(local), summary]  # (B, T, d) each
+        if self.pooling == "window":
+            weights = (_distances(x) <= self.pool.window).to(x.dtype)
+            parts.append(self.window_norm(_dense_means(frames, padding_mask, chunks, weights)))
+        return F.gelu(self.combine(self.dropout(torch.cat(parts, dim=-1))))
 
     def _project(self, x):
         """Give f(x), or None for lite, and s(x): both (B, T, .)."""
@@ -81,19 +93,27 @@ class PlainSummaryMixing(nn.Module):
         return torch.cat(halves[0::2], -1), torch.cat(halves[1::2], -1)
 
 
-def _dense_means(frames, padding_mask, chunks):
-    """Give every frame its mean: (B, T, d) to (B, T, d)."""
+def _distances(x):
+    """Frames between any two frames of (B, T, D): (T, T)."""
+    steps = torch.arange(x.size(1), device=x.device)
+    return (steps.unsqueeze(1) - steps).abs()
+
+
+def _dense_means(frames, padding_mask, chunks, weights=None):
+    """Give every frame its mean, weighted by (T, T) if wanted: (B, T, d) to (B, T, d)."""
     valid = torch.ones_like(frames[..., :1])
     if padding_mask is not None:
         valid = (~padding_mask).unsqueeze(-1).to(frames)  # (B, T, 1)
     frames = frames * valid
-    if chunks is None:
+    if chunks is None and weights is None:
         mean = frames.sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp(min=1)
         return mean.repeat(1, frames.size(1), 1)
-    seen = _seen(
-        frames.size(1), chunks.chunk_size, chunks.left_context_size, frames.device, frames.dtype
-    )
-    return seen @ frames / (seen @ valid).clamp(min=1)
+    if chunks is not None:
+        seen = _seen(
+            frames.size(1), chunks.chunk_size, chunks.left_context_size, frames.device, frames.dtype
+        )
+        weights = seen if weights is None else seen * weights
+    return weights @ frames / (weights @ valid).clamp(min=1)
 
 
 # Made once a batch in a model, not once a layer.

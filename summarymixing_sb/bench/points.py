@@ -137,8 +137,10 @@ _CHUNKED = (BASELINE, "plain", "RoPESDPA")
 _STEP = (BASELINE, EIGHT_HEADS, "SummaryMixing full shared", *_OURS[1:], "plain", *_ATTENTION)
 # The other preset has no dropout inside the mixer.
 _WITHOUT_DROPOUT = ("SummaryMixing full interspeech2024", "plain interspeech2024")
+_POOLED = ("SummaryMixing full decay", "SummaryMixing full window")
+_MEANS = (BASELINE, *_POOLED, "plain decay", "plain window")
 _STOCK = ("stock regularMHA", "stock hypermixing")
-_ALL = (*_OURS, EIGHT_HEADS, "plain", "fastformer", *_ATTENTION, "RoPEMHA", *_STOCK)
+_ALL = (*_OURS, EIGHT_HEADS, *_POOLED, "plain", "fastformer", *_ATTENTION, "RoPEMHA", *_STOCK)
 _MEMORY = (*_OURS, "plain", *_ATTENTION)
 
 # (level, encoder, mode, chunk, batch, seconds, who), the most important rows first.
@@ -156,6 +158,7 @@ _TIME_SWEEP = (
     ("encoder", "conformer", "eager", 0, "one", (10, 40, 100), _ALL),
     ("mixer_step", "conformer", "eager", 16, "one", (100, 200, 400), _CHUNKED),
     ("step", "conformer", "eager", 16, "one", (100, 200, 400), (BASELINE,)),
+    ("mixer", "conformer", "eager", 0, "one", (200, 400, 800), _MEANS),
     ("model", "conformer", "eager", 0, "one", (600, 3600), (BASELINE,)),
     ("model", "conformer", "eager", 0, "one", (10, 40, 100), _MAIN),
     ("step", "conformer", "eager", 0, "one", (10, 40), _STEP),

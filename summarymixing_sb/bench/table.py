@@ -39,11 +39,12 @@ INTRODUCTION = """# Benchmark
 Made by `make bench` from [bench.csv](bench.csv). Widths are those published for LibriSpeech (512,
 feed-forward layers of 2048, kernel 31, gating units of 3072), unless the CSV file says otherwise;
 frames are 40 ms apart, weights random, numbers float32. "stock" is SpeechBrain's encoder, called
-as SpeechBrain calls it; "plain" is SummaryMixing written as its equations read (mean repeated and
-concatenated, dense masks of chunks); RoPESDPA is our fast self-attention; all else is our encoder,
-too. "shared" draws one dropout mask for each mean; "interspeech2024" has none, but LayerNorms.
-"matrix products of" a model are its products alone, on the same shapes. Freed memory was kept by
-the process while times were taken, unless a title says otherwise.
+as SpeechBrain calls it; "plain" is SummaryMixing written as its equations read (means repeated
+and concatenated, dense weights for chunks, "decay" and "window"); RoPESDPA is our fast
+self-attention; all else is our encoder, too. "shared" draws one dropout mask for each mean;
+"interspeech2024" has none, but LayerNorms. "matrix products of" a model are its products alone, on
+the same shapes. Freed memory was kept by the process while times were taken, unless a title says
+otherwise.
 
 A contestant has a time only if its outputs (in training steps, the gradient of the input, too)
 agree with its reference to 1e-4; the columns `reference` and `error` of the CSV file say with

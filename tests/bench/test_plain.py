@@ -33,13 +33,28 @@ def shared(mixer, plain):
     return [p for p in mixer.parameters() if id(p) in theirs]
 
 
-@pytest.mark.parametrize("chunks", [None, DynChunkTrainConfig(4, 1), DynChunkTrainConfig(3, None)])
+CHUNKS = [None, DynChunkTrainConfig(4, 1), DynChunkTrainConfig(3, None)]
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("form", FORMS)
 def test_plain_is_ours_with_gradients(form, preset, chunks):
     mixer = SummaryMixing(12, nhead=2, form=form, preset=preset, dropout=0.5).double().eval()
     for parameter in mixer.parameters():
         nn.init.normal_(parameter, std=0.5)
+    plain = PlainSummaryMixing(mixer).eval()
+    assert_same(mixer, plain, chunks)
+    assert_same(mixer, plain, chunks, padding_mask=None)
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "pooling", [{"pooling": "decay", "learn_decay": True}, {"pooling": "window", "window": 2}]
+)
+def test_plain_means_of_each_frame_are_ours(pooling, preset, chunks):
+    mixer = SummaryMixing(12, nhead=2, preset=preset, **pooling).double().eval()
     plain = PlainSummaryMixing(mixer).eval()
     assert_same(mixer, plain, chunks)
     assert_same(mixer, plain, chunks, padding_mask=None)
@@ -61,9 +76,9 @@ def test_plain_fastformer_is_ours():
     assert_same(mixer, PlainFastFormer(mixer).eval())
 
 
-def test_other_poolings_are_refused():
-    with pytest.raises(ValueError, match="pooling='utterance'"):
-        PlainSummaryMixing(SummaryMixing(12, pooling="decay"))
+def test_shared_dropout_is_refused():
+    with pytest.raises(ValueError, match="summary_dropout='per_frame', not 'shared'"):
+        PlainSummaryMixing(SummaryMixing(12, summary_dropout="shared"))
 
 
 def test_every_layer_is_written_plainly():
