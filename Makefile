@@ -46,6 +46,7 @@ test: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m summarymixing_sb.bench.speed --output results/bench.csv $(ARGS)
 	$(BIN)/python -m summarymixing_sb.bench.speed --memory --output results/bench.csv $(ARGS)
+	$(BIN)/python -m summarymixing_sb.bench.operations --output results/operations.csv
 	$(BIN)/python -m summarymixing_sb.bench.plots results/bench.csv results/published_efficiency.csv \
 		--output results/bench
 	$(BIN)/python -m summarymixing_sb.bench.table results/bench.csv --output results/benchmark.md

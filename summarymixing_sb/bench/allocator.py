@@ -9,6 +9,8 @@ import ctypes
 
 import torch
 
+# Finds the functions of all libraries of the process, on every system.
+_PROCESS = ctypes.pythonapi
 # mallopt's parameters, as in glibc's malloc.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 
@@ -38,19 +40,17 @@ def use_policy(name):
     >>> use_policy("system")
     'system'
     """
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "mallopt"):
+    if not hasattr(_PROCESS, "mallopt"):
         return "system"
     for parameter, value in POLICIES[name].items():
-        library.mallopt(parameter, value)
+        _PROCESS.mallopt(parameter, value)
     return name
 
 
 def return_kept():
     """Give freed memory that the process keeps back to the system."""
-    library = ctypes.CDLL(None)
-    if hasattr(library, "malloc_trim"):
-        library.malloc_trim(0)
+    if hasattr(_PROCESS, "malloc_trim"):
+        _PROCESS.malloc_trim(0)
 
 
 def touch(size):

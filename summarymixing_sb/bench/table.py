@@ -4,6 +4,7 @@
 """
 
 import argparse
+import csv
 import sys
 from pathlib import Path
 
@@ -53,6 +54,14 @@ and, in brackets, its ratio to SummaryMixing full; of memory, in MiB, how far on
 peak of its process. **Bold** are contestants that take less than SummaryMixing full."""
 
 
+OPERATIONS = """## Operations
+
+Counted, not measured, by `python -m summarymixing_sb.bench.operations`
+([operations.csv](operations.csv)): billions of multiplications and additions of the matrix products
+and convolutions of one call, and in brackets their ratio to SummaryMixing full. Times are farther
+apart than that only where something else takes time, such as the softmax of attention."""
+
+
 def losses(rows):
     """List the points at which a contestant takes less than SummaryMixing full.
 
@@ -81,7 +90,7 @@ def _is_loss(row, ratio):
     return not own and ratio is not None and round(ratio, 2) < 1
 
 
-def page(rows, plots=()):
+def page(rows, plots=(), operations=()):
     """Write the page.
 
     Parameters
@@ -90,6 +99,8 @@ def page(rows, plots=()):
         From :func:`summarymixing_sb.bench.rows.read_rows`.
     plots : list of str
         Paths of pictures, from the page.
+    operations : list of dict
+        From the CSV file of :mod:`summarymixing_sb.bench.operations`.
 
     Returns
     -------
@@ -98,6 +109,7 @@ def page(rows, plots=()):
     """
     parts = [INTRODUCTION, "## Where SummaryMixing loses", _losses_text(rows)]
     parts += [f"![{Path(path).stem} against length]({path})" for path in plots]
+    parts += _operations_text(operations)
     for shared, table in sorted(_tables(rows).items(), key=_order):
         parts += [f"## {_title(dict(zip(TABLE, shared)))}", _table_text(table)]
         parts += _remarks(table)
@@ -111,6 +123,11 @@ def main(argv=None):
     parser.add_argument("rows", help="CSV file of summarymixing_sb.bench.speed")
     parser.add_argument("--output", default="results/benchmark.md")
     parser.add_argument("--plots", default="bench", help="folder of PNG files beside the page")
+    parser.add_argument(
+        "--operations",
+        default="results/operations.csv",
+        help="CSV file of summarymixing_sb.bench.operations; left out where there is none",
+    )
     options = parser.parse_args(argv)
     try:
         rows = read_rows(options.rows)
@@ -118,12 +135,16 @@ def main(argv=None):
         parser.error(str(error))
     if not rows:
         parser.error(f"{options.rows} holds no row: run summarymixing_sb.bench.speed first")
+    operations, counted = [], Path(options.operations)
+    if counted.is_file():
+        with open(counted, newline="", encoding="utf-8") as file:
+            operations = list(csv.DictReader(file))
     output = Path(options.output)
     plots = [
         f"{options.plots}/{p.name}" for p in sorted((output.parent / options.plots).glob("*.png"))
     ]
     with atomic_open(output) as file:
-        file.write(page(rows, plots))
+        file.write(page(rows, plots, operations))
 
 
 def _tables(rows):
@@ -166,15 +187,34 @@ def _losses_text(rows):
     return "\n".join(lines)
 
 
+def _operations_text(rows):
+    """A table for each level and encoder, if there are rows."""
+    tables = {}
+    for row in rows:
+        tables.setdefault((row["level"], row["encoder"]), []).append(row)
+    parts = [OPERATIONS] if tables else []
+    for (level, encoder), table in tables.items():
+        cells = {}
+        for row in table:
+            count = f"{row['gflop']} ({float(row['ratio']):.2f})"
+            cells[row["contestant"], float(row["seconds"])] = count
+        parts += [f"{TITLES[level]}, {encoder.capitalize()}:", _grid(cells)]
+    return parts
+
+
 def _table_text(table):
     """Contestants down, lengths across."""
-    lengths = sorted({float(row["seconds"]) for row in table})
-    cells = {(row["contestant"], float(row["seconds"])): _cell(row, table) for row in table}
+    return _grid({(row["contestant"], float(row["seconds"])): _cell(row, table) for row in table})
+
+
+def _grid(cells):
+    """Lay out cells, by (contestant, seconds)."""
+    lengths = sorted({length for _, length in cells})
     lines = [
         "| | " + " | ".join(_length(length) for length in lengths) + " |",
         "|---|" + "---:|" * len(lengths),
     ]
-    for name in dict.fromkeys(row["contestant"] for row in table):
+    for name in dict.fromkeys(name for name, _ in cells):
         found = [cells.get((name, length), "") for length in lengths]
         lines.append(f"| {name} | " + " | ".join(found) + " |")
     return "\n".join(lines)

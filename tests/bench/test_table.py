@@ -80,6 +80,15 @@ def test_the_allocator_has_tables_of_its_own(path):
     assert "## Encoder, Conformer, 12 layers, 2 threads, glibc's own allocation\n" in text
 
 
+def test_operations(path):
+    row = {"level": "encoder", "encoder": "conformer", "contestant": "plain", "seconds": "10"}
+    row |= {"gflop": "39.42", "ratio": "1.041"}
+    text = page(read_rows(path), operations=[row])
+    assert "## Operations" in text
+    assert "Encoder, Conformer:\n\n| | 10 s |\n|---|---:|\n| plain | 39.42 (1.04) |" in text
+    assert "## Operations" not in page(read_rows(path))
+
+
 def test_where_nothing_is_lost(path):
     rows = [row for row in read_rows(path) if row["contestant"].startswith("SummaryMixing")]
     assert "Nowhere in these tables" in page(rows)
