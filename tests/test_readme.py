@@ -10,6 +10,7 @@ import torch
 from hyperpyyaml import load_hyperpyyaml
 
 from summarymixing_sb import TransformerASR, list_mixers
+from summarymixing_sb.bench.rows import read_rows
 from summarymixing_sb.inference.transcribe import make_parser
 from summarymixing_sb.training.config import check_settings, parse_command_line, read_settings
 from summarymixing_sb.training.tasks import task_class
@@ -151,6 +152,24 @@ def test_make_targets():
         text = (ROOT / name).read_text(encoding="utf-8")
         for target in re.findall(r"(?:`|^    )make (\w+)", text, re.MULTILINE):
             assert f"\n{target}:" in makefile, target
+
+
+def test_times_of_the_benchmark():
+    """The table of times repeats the rows of the benchmark."""
+    rows = read_rows(ROOT / "results" / "bench.csv")
+    wanted = {"measured": "time", "level": "encoder", "encoder": "conformer", "mode": "eager"}
+    wanted |= {"batch": "one", "chunk": "0", "freed_memory": "kept"}
+    times = {
+        (row["contestant"], f"{row['seconds']} s"): f"{1000 * float(row['median_s']):.0f}"
+        for row in rows
+        if row["status"] == "ok" and all(row[key] == value for key, value in wanted.items())
+    }
+    table = README.split("\n## Speed\n")[1].split("\n## ")[0]
+    header, _, *lines = re.findall(r"^\| ?(.*) \|$", table, re.MULTILINE)
+    lengths = header.removeprefix("| ").split(" | ")
+    assert len(lines) > 4
+    for name, *cells in (line.split(" | ") for line in lines):
+        assert cells == [times[name, length] for length in lengths], name
 
 
 def test_our_figures():
