@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from summarymixing_sb.bench.contestants import FLOOR
+from summarymixing_sb.bench.points import EIGHT_HEADS
 from summarymixing_sb.bench.rows import read_rows
 
 # Of one contestant everywhere; dashes are SpeechBrain's encoders, dots the floors and plain forms.
 STYLES = {
     "SummaryMixing full": ("tab:blue", "-"),
+    EIGHT_HEADS: ("navy", "-"),
     "SummaryMixing full shared": ("tab:cyan", "-"),
     "SummaryMixing lite": ("tab:green", "-"),
     "SummaryMixing fast": ("tab:purple", "-"),

@@ -49,9 +49,10 @@ otherwise.
 
 A contestant has a time only if its outputs (in training steps, the gradient of the input, too)
 agree with its reference to 1e-4; the columns `reference` and `error` of the CSV file say with
-which, and how well. The contestants of a column ran in turn. A cell is the median in milliseconds
-and, in brackets, its ratio to SummaryMixing full; of memory, in MiB, how far one call raised the
-peak of its process. **Bold** are contestants that take less than SummaryMixing full."""
+which, and how well. The contestants of a column that have the same `date` there ran in turn. A cell
+is the median in milliseconds and, in brackets, its ratio to SummaryMixing full; of memory, in MiB,
+how far one call raised the peak of its process. **Bold** are contestants that take less than
+SummaryMixing full."""
 
 
 OPERATIONS = """## Operations
