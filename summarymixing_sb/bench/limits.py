@@ -49,7 +49,7 @@ def estimated_bytes(name, group):
     """
     contestant, kind, sizes = CONTESTANTS[name], group.kind, group.kind.sizes
     if kind.training:
-        widths = kind.layers * (2 * sizes.d_ffn + 12 * sizes.d_model)
+        widths = kind.layers * (8 * sizes.d_ffn + 25 * sizes.d_model)  # dropout's masks, too
         pairs = contestant.trained_squares * kind.layers * sizes.nhead
     else:
         widths = 2 * sizes.d_ffn + 2 * sizes.d_model
