@@ -3,6 +3,7 @@
 Letters: B batch, U tokens.
 """
 
+import torch
 from speechbrain.nnet.embedding import Embedding
 from speechbrain.nnet.RNN import LSTM
 from torch import nn
@@ -36,7 +37,6 @@ class Predictor(nn.Module):
 
     Examples
     --------
-    >>> import torch
     >>> predictor = Predictor(vocabulary=30, size=16)
     >>> tokens = torch.randint(30, (4, 7))
     >>> predicted, state = predictor(tokens)
@@ -67,4 +67,6 @@ class Predictor(nn.Module):
         torch.Tensor, tuple of torch.Tensor
             (B, U, size) and the LSTM's state, two of (layers, B, size).
         """
-        return self.lstm(self.embedding(tokens), hidden)
+        # In half precision, oneDNN has an LSTM only for processors that compute in it.
+        with torch.autocast("cpu", enabled=False):
+            return self.lstm(self.embedding(tokens), hidden)

@@ -15,3 +15,12 @@ def test_goes_on_from_its_state():
         steps.append(out)
     torch.testing.assert_close(torch.cat(steps, dim=1), whole)
     torch.testing.assert_close(state, last)
+
+
+def test_autocast_leaves_it_in_float32():
+    """Not every processor has an LSTM in half precision."""
+    predictor, tokens = Predictor(vocabulary=11, size=6), torch.randint(11, (3, 7))
+    expected, _ = predictor(tokens)
+    with torch.autocast("cpu", torch.bfloat16):
+        got, _ = predictor(tokens)
+    assert torch.equal(got, expected)
