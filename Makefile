@@ -41,7 +41,7 @@ demo-transducer: $(INSTALLED)
 		--data_folder=runs/mini/LibriSpeech $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m summarymixing_sb.bench.speed --output results/bench.csv $(ARGS)
