@@ -97,7 +97,7 @@ def inference_plot(path, rows, encoder="conformer"):
 
 
 def curves_of(rows, level, encoder, measured, column, scale=1):
-    """Find the curves of a panel.
+    """Find the curves of a panel, of the most threads that were measured.
 
     Returns
     -------
@@ -113,10 +113,12 @@ def curves_of(rows, level, encoder, measured, column, scale=1):
         "batch": "one",
         "status": "ok",
     }
+    rows = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+    most_threads = max((int(row["threads"]) for row in rows), default=0)
     curves = {}
     # Of a point that was measured with and without freed memory kept, the former is drawn.
     for row in sorted(rows, key=lambda row: row["freed_memory"] == "kept"):
-        if all(row[key] == value for key, value in wanted.items()):
+        if int(row["threads"]) == most_threads:
             points = curves.setdefault(row["contestant"], {})
             points[float(row["seconds"])] = scale * float(row[column])
     return {name: sorted(curves[name].items()) for name in STYLES if name in curves}

@@ -18,6 +18,7 @@ SHARED = {
     "chunk": 0,
     "status": "ok",
     "device": "cpu",
+    "threads": 2,
 }
 
 
@@ -49,6 +50,13 @@ def test_points_with_freed_memory_kept_are_drawn(path):
     append_row(path, SHARED | kept | {"median_s": 9, "freed_memory": "system"})
     curves = curves_of(read_rows(path), "encoder", "conformer", "time", "median_s")
     assert curves[BASELINE] == [(10, 7), (40, 0.4)]
+
+
+def test_points_of_the_most_threads_are_drawn(path):
+    alone = {"level": "encoder", "measured": "time", "contestant": BASELINE, "seconds": 10}
+    append_row(path, SHARED | alone | {"median_s": 9, "threads": 1})
+    curves = curves_of(read_rows(path), "encoder", "conformer", "time", "median_s")
+    assert curves[BASELINE] == [(10, 0.1), (40, 0.4)]
 
 
 def test_published_curves():
