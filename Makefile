@@ -21,22 +21,22 @@ TASK ?= slu
 .PHONY: demo demo-commonvoice demo-slurp demo-transducer test bench results lint format
 
 demo: $(INSTALLED)
-	$(BIN)/python -m summarymixing_sb.minicorpora.librispeech runs/mini
+	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
 	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo.yaml \
 		--data_folder=runs/mini/LibriSpeech $(ARGS)
 
 demo-commonvoice: $(INSTALLED)
-	$(BIN)/python -m summarymixing_sb.minicorpora.commonvoice runs/mini --language $(LANGUAGE)
+	$(BIN)/python -m recipes.minicorpora.commonvoice runs/mini --language $(LANGUAGE)
 	$(BIN)/python recipes/CommonVoice/train.py hparams/CommonVoice/demo.yaml \
 		--data_folder=runs/mini/CommonVoice --language=$(LANGUAGE) $(ARGS)
 
 demo-slurp: $(INSTALLED)
-	$(BIN)/python -m summarymixing_sb.minicorpora.slurp runs/mini
+	$(BIN)/python -m recipes.minicorpora.slurp runs/mini
 	$(BIN)/python recipes/SLURP/train.py hparams/SLURP/demo_$(TASK).yaml \
 		--data_folder=runs/mini/SLURP $(ARGS)
 
 demo-transducer: $(INSTALLED)
-	$(BIN)/python -m summarymixing_sb.minicorpora.librispeech runs/mini
+	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
 	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo_transducer.yaml \
 		--data_folder=runs/mini/LibriSpeech $(ARGS)
 
@@ -44,15 +44,15 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 bench: $(INSTALLED)
-	$(BIN)/python -m summarymixing_sb.bench.speed --output results/bench.csv $(ARGS)
-	$(BIN)/python -m summarymixing_sb.bench.speed --memory --output results/bench.csv $(ARGS)
-	$(BIN)/python -m summarymixing_sb.bench.operations --output results/operations.csv
-	$(BIN)/python -m summarymixing_sb.bench.plots results/bench.csv results/published_efficiency.csv \
+	$(BIN)/python -m results.benchmark.speed --output results/bench.csv $(ARGS)
+	$(BIN)/python -m results.benchmark.speed --memory --output results/bench.csv $(ARGS)
+	$(BIN)/python -m results.benchmark.operations --output results/operations.csv
+	$(BIN)/python -m results.benchmark.plots results/bench.csv results/published_efficiency.csv \
 		--output results/bench
-	$(BIN)/python -m summarymixing_sb.bench.table results/bench.csv --output results/benchmark.md
+	$(BIN)/python -m results.benchmark.table results/bench.csv --output results/benchmark.md
 
 results: $(INSTALLED)
-	$(BIN)/python -m summarymixing_sb.evaluation.page
+	$(BIN)/python -m results.tools.page
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -1,9 +1,9 @@
 """SummaryMixing, a linear-time replacement of self-attention, for SpeechBrain."""
 
-from summarymixing_sb.asr import TransformerASR
 from summarymixing_sb.encoders.contextnet import ContextNet
-from summarymixing_sb.frontend import ConvolutionFrontEnd
 from summarymixing_sb.mixers import SummaryMixing
+from summarymixing_sb.models.front_end import ConvolutionFrontEnd
+from summarymixing_sb.models.transformer_asr import TransformerASR
 from summarymixing_sb.registry import build_mixer, list_mixers, register_mixer
 from summarymixing_sb.version import __version__
 

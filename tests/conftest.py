@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_asr import brain, items, targets, tokenizer, tokenizer_file  # noqa: F401  fixtures
 from tone_words import train_recogniser
 
 # The models are so small that threads would only wait for each other.

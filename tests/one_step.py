@@ -7,8 +7,8 @@ from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.encoder import CategoricalEncoder
 
+from summarymixing_sb.data.targets import Labels, Tokens
 from summarymixing_sb.training.config import check_settings, load_hparams, read_settings
-from summarymixing_sb.training.targets import Labels, Tokens
 from summarymixing_sb.training.tasks import task_class
 
 PIECES = 24

@@ -8,7 +8,7 @@ import torch
 from one_step import build_brain, small_overrides, train_a_step_and_decode
 
 from summarymixing_sb import SummaryMixing
-from summarymixing_sb.summary import DecayPooling, WindowPooling
+from summarymixing_sb.pooling import DecayPooling, WindowPooling
 from summarymixing_sb.training.config import load_hparams
 
 FOLDER = Path(__file__).resolve().parents[1] / "hparams"

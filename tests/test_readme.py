@@ -9,8 +9,8 @@ import pytest
 import torch
 from hyperpyyaml import load_hyperpyyaml
 
+from results.benchmark.rows import read_rows
 from summarymixing_sb import TransformerASR, list_mixers
-from summarymixing_sb.bench.rows import read_rows
 from summarymixing_sb.inference.transcribe import make_parser
 from summarymixing_sb.training.config import check_settings, parse_command_line, read_settings
 from summarymixing_sb.training.tasks import task_class

@@ -20,7 +20,7 @@ import torch
 from speechbrain.utils.parallel import get_available_cpu_count, parallel_map
 from tables import language_folder, read_table
 
-from summarymixing_sb.training.audio import read_audio
+from summarymixing_sb.data.audio import read_audio
 
 SAMPLE_RATE = 16000  # Hz
 SPLITS = ("train", "dev", "test")

@@ -10,7 +10,7 @@ command resumes a run.
 
 import sys
 
-from prepare import prepare_commonvoice
+from commonvoice_prepare import prepare_commonvoice
 
 from summarymixing_sb.training.experiment import run_experiment
 

@@ -9,7 +9,7 @@ Every key of the YAML file can be overridden by ``--key=value``; SpeechBrain's r
 
 import sys
 
-from prepare import prepare_librispeech
+from librispeech_prepare import prepare_librispeech
 
 from summarymixing_sb.training.experiment import run_experiment
 

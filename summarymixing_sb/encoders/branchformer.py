@@ -6,9 +6,9 @@ from speechbrain.lobes.models.transformer import Branchformer as speechbrain_bra
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
+from summarymixing_sb.encoders.base import EncoderStack
 from summarymixing_sb.encoders.convolution import ConvolutionState, convolve_chunk, convolve_frames
 from summarymixing_sb.encoders.layers import require_odd_kernel
-from summarymixing_sb.encoders.stack import EncoderStack
 from summarymixing_sb.encoders.state import LayerState
 from summarymixing_sb.mixers import NoMixer
 from summarymixing_sb.mixers.heads import head_mlp

@@ -7,9 +7,9 @@ from speechbrain.nnet.activations import Swish
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
+from summarymixing_sb.encoders.base import EncoderStack
 from summarymixing_sb.encoders.convolution import ConvolutionState, convolve_chunk, convolve_frames
 from summarymixing_sb.encoders.layers import FeedForward, require_odd_kernel
-from summarymixing_sb.encoders.stack import EncoderStack
 from summarymixing_sb.encoders.state import LayerState
 from summarymixing_sb.mixers import NoMixer
 from summarymixing_sb.registry import build_mixer

@@ -13,7 +13,7 @@ from speechbrain.nnet.normalization import BatchNorm1d
 
 from summarymixing_sb.encoders.convolution import mirror_ends
 from summarymixing_sb.encoders.depthwise import depthwise_convolution
-from summarymixing_sb.summary import utterance_mean
+from summarymixing_sb.pooling import utterance_mean
 
 
 class ContextNet(speechbrain_contextnet.ContextNet):

@@ -3,8 +3,8 @@
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
+from summarymixing_sb.encoders.base import EncoderStack
 from summarymixing_sb.encoders.layers import FeedForward
-from summarymixing_sb.encoders.stack import EncoderStack
 from summarymixing_sb.encoders.state import LayerState
 from summarymixing_sb.registry import build_mixer
 

@@ -9,9 +9,9 @@ import jiwer
 import numpy as np
 from kaldialign import edit_distance
 
+from summarymixing_sb.data.semantics import Semantics
 from summarymixing_sb.evaluation.bootstrap import bootstrap_interval
 from summarymixing_sb.files import atomic_open
-from summarymixing_sb.semantics import Semantics
 
 _NOTHING = Semantics("", "")
 _BEFORE_CLITIC = re.compile(r"(?<=\w)(?=(?:'(?:s|m|d|re|ve|ll)|n't)(?!\w))")
@@ -32,7 +32,7 @@ def slu_scores(
     references : sequence of Semantics
         One per utterance.
     predictions : sequence of Semantics or None
-        In the same order. :func:`summarymixing_sb.semantics.recover` makes them of any text.
+        In the same order. :func:`summarymixing_sb.data.semantics.recover` makes them of any text.
     intervals : bool
         Give the 95 % bootstrap interval of every figure as well. Takes half a minute for the
         13078 recordings of SLURP's test set.
@@ -70,7 +70,7 @@ def slu_scores(
 
     Examples
     --------
-    >>> from summarymixing_sb.semantics import from_string
+    >>> from summarymixing_sb.data.semantics import from_string
     >>> reference = from_string("alarm_set | wake me at [time : nine am]")
     >>> result = slu_scores([reference], [from_string("alarm_query | wake me at [time : nine]")])
     >>> result["scenario_accuracy"], result["intent_accuracy"], result["entity_f1"]

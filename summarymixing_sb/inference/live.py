@@ -7,10 +7,10 @@ import torch
 from speechbrain.decoders.transducer import TransducerGreedySearcherStreamingContext
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
+from summarymixing_sb.decoding.searchers import PiecesToWords
+from summarymixing_sb.decoding.transducer import make_searcher
 from summarymixing_sb.inference.live_features import LiveFeatures
-from summarymixing_sb.streaming import state_bytes
-from summarymixing_sb.training.searchers import PiecesToWords
-from summarymixing_sb.training.transducer_search import make_searcher
+from summarymixing_sb.models.streaming import state_bytes
 
 WORD_BOUNDARY = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
 

@@ -5,7 +5,7 @@ B segments, T frames, D model width, V pieces of the vocabulary.
 
 from speechbrain.decoders import ctc_greedy_decode
 
-from summarymixing_sb.training.decoding import build_decoder
+from summarymixing_sb.decoding.build import build_decoder
 
 
 def build_piece_decoder(method, run):
@@ -27,7 +27,7 @@ def build_piece_decoder(method, run):
     Raises
     ------
     ValueError, FileNotFoundError
-        As :func:`summarymixing_sb.training.decoding.build_decoder` does, and for a `joint_beam`
+        As :func:`summarymixing_sb.decoding.build.build_decoder` does, and for a `joint_beam`
         without CTC, which may write what no CTC path spells.
     """
     # a transducer's hyperparameters know no language model

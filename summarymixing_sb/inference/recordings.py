@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 
 import soundfile
 
-from summarymixing_sb.training.audio import probe_audio, read_audio
+from summarymixing_sb.data.audio import probe_audio, read_audio
 
 #: Names standard input instead of a file.
 STANDARD_INPUT = "-"

@@ -7,11 +7,11 @@ import sentencepiece
 import torch
 from speechbrain.utils.checkpoints import Checkpointer
 
+from summarymixing_sb.data.targets import Tokens
+from summarymixing_sb.data.tokenizer import fetch_tokenizer, load_tokenizer
 from summarymixing_sb.training.brain import EncoderBrain
 from summarymixing_sb.training.config import load_hparams, read_settings
-from summarymixing_sb.training.targets import Tokens
 from summarymixing_sb.training.tasks import task_class
-from summarymixing_sb.training.tokenizer import fetch_tokenizer, load_tokenizer
 
 # What serves training alone, and would make files or seed torch when it is built
 NOT_BUILT = ("__set_seed", "checkpointer", "train_logger", "tensorboard")

@@ -12,9 +12,9 @@ import time
 import numpy as np
 import torch
 
+from summarymixing_sb.data.audio import read_audio
 from summarymixing_sb.inference.live import LiveRecogniser
 from summarymixing_sb.inference.recordings import STANDARD_INPUT
-from summarymixing_sb.training.audio import read_audio
 
 
 def transcribe_stream(run, source, chunk_ms, left_context=None, out=None):

@@ -10,9 +10,9 @@ import sys
 
 import torch
 
+from summarymixing_sb.decoding.build import METHODS
 from summarymixing_sb.inference.jobs import FilesJob, StreamingJob
 from summarymixing_sb.inference.writers import FORMATS
-from summarymixing_sb.training.decoding import METHODS
 
 
 def main(argv=None):

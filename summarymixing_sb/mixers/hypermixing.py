@@ -6,7 +6,7 @@ Letters: B batch, T frames, D model width, H heads, K hidden units of one head's
 from speechbrain.nnet import hypermixing
 
 from summarymixing_sb.mixers.base import Mixer
-from summarymixing_sb.positions import SinusoidalPositions
+from summarymixing_sb.mixers.positions import SinusoidalPositions
 from summarymixing_sb.registry import register_mixer
 
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from summarymixing_sb.summary.naive import naive_means
+from summarymixing_sb.pooling.naive import naive_means
 
 
 def naive_summary_mixing(mixer, x, padding_mask=None, chunks=None):

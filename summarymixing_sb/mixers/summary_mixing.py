@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from summarymixing_sb.mixers.base import Mixer
+from summarymixing_sb.mixers.convert import convert_original_state_dict
 from summarymixing_sb.mixers.heads import head_mlp, reset_linear
-from summarymixing_sb.mixers.original import convert_original_state_dict
+from summarymixing_sb.pooling import DecayPooling, UtterancePooling, WindowPooling
 from summarymixing_sb.registry import register_mixer
-from summarymixing_sb.summary import DecayPooling, UtterancePooling, WindowPooling
 
 FORMS = ("full", "lite", "fast")
 
@@ -228,7 +228,7 @@ class SummaryMixing(Mixer):
         ----------
         state_dict : dict
             Names as in the original: ``local_proj.linear.w.weight`` and so on, see
-            :func:`summarymixing_sb.mixers.original.convert_original_state_dict`.
+            :func:`summarymixing_sb.mixers.convert.convert_original_state_dict`.
 
         Raises
         ------

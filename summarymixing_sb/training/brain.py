@@ -9,14 +9,14 @@ from speechbrain.core import INTRA_EPOCH_CKPT_FLAG
 from speechbrain.utils.checkpoints import ckpt_recency
 from speechbrain.utils.logger import get_logger
 
-from summarymixing_sb.frontend import valid_frames
+from summarymixing_sb.models.front_end import valid_frames
 from summarymixing_sb.training.checkpoints import (
     Stopwatch,
     another_model,
     end_of_epoch,
     load_average,
 )
-from summarymixing_sb.training.trial import try_batches
+from summarymixing_sb.training.memory_check import try_batches
 
 logger = get_logger(__name__)
 
@@ -32,7 +32,7 @@ class EncoderBrain(sb.Brain):
     Parameters
     ----------
     targets : Tokens or Labels
-        What the model learns to write, see :mod:`summarymixing_sb.training.targets`.
+        What the model learns to write, see :mod:`summarymixing_sb.data.targets`.
     **kwargs
         Those of `speechbrain.Brain`. The modules have ``normalize``, ``CNN`` and ``Transformer``
         besides the heads of the task.
@@ -44,8 +44,8 @@ class EncoderBrain(sb.Brain):
     outputs_as_targets : bool
         Whether the training data decide on ``output_neurons``.
     trial : tuple or None
-        What :func:`summarymixing_sb.training.trial.try_batches` takes after the Brain, tried before
-        training starts.
+        What :func:`summarymixing_sb.training.memory_check.try_batches` takes after the Brain,
+        tried before training starts.
     loader_generator : torch.Generator
         For the loader of training batches.
     test_conditions : sequence

@@ -13,6 +13,8 @@ from speechbrain.utils.distributed import (
 )
 from speechbrain.utils.logger import get_logger
 
+from summarymixing_sb.data.batches import leave_out, make_batches, make_dataset, read_manifests
+from summarymixing_sb.data.manifests import annotated_counts
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
 from summarymixing_sb.training.config import (
@@ -22,11 +24,9 @@ from summarymixing_sb.training.config import (
     parse_command_line,
     read_settings,
 )
-from summarymixing_sb.training.data import leave_out, make_batches, make_dataset, read_manifests
-from summarymixing_sb.training.preparation import annotated_counts
+from summarymixing_sb.training.memory_check import longest_batches
 from summarymixing_sb.training.pretrained import load_pretrained_encoder
 from summarymixing_sb.training.tasks import task_class
-from summarymixing_sb.training.trial import longest_batches
 
 logger = get_logger(__name__)
 

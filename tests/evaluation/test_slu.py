@@ -5,6 +5,7 @@ import json
 import jiwer
 import pytest
 
+from summarymixing_sb.data.semantics import Semantics, from_string, parse_annotation, recover
 from summarymixing_sb.evaluation.slu import (
     character_distance,
     intent_scores,
@@ -13,7 +14,6 @@ from summarymixing_sb.evaluation.slu import (
     word_distance,
     write_predictions,
 )
-from summarymixing_sb.semantics import Semantics, from_string, parse_annotation, recover
 
 REFERENCE = "wake me at [time : nine am] on [date : friday]"
 TWICE = "add [person : anna] and [person : joanna]"

@@ -16,7 +16,7 @@ from summarymixing_sb.inference.live import (
     TextWriter,
     TransducerStream,
 )
-from summarymixing_sb.predictor import Predictor
+from summarymixing_sb.models.predictor import Predictor
 
 FRAME = 80  # milliseconds
 WORDS = ["FOX", "ABLE", "DOG", "BAKER", "FOX", "DOG", "ABLE"]

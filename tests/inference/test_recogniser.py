@@ -7,9 +7,9 @@ import torch
 from speechbrain.dataio.batch import PaddedBatch
 from tone_words import choose_words, speak
 
+from summarymixing_sb.decoding.build import METHODS
 from summarymixing_sb.inference import recogniser as module
 from summarymixing_sb.inference.recogniser import Recogniser
-from summarymixing_sb.training.decoding import METHODS
 
 
 def spoken(number, least=2, most=6):

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 import torch
 
+from summarymixing_sb.data.audio import read_audio
 from summarymixing_sb.inference.live import LiveRecogniser
 from summarymixing_sb.inference.stream import transcribe_stream
-from summarymixing_sb.training.audio import read_audio
 
 WORDS = ["DOG", "ABLE", "FOX", "BAKER"]
 CHUNK = 320  # milliseconds

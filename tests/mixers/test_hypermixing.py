@@ -5,7 +5,7 @@ import torch
 from speechbrain.nnet import hypermixing
 
 from summarymixing_sb.mixers.hypermixing import HyperMixing
-from summarymixing_sb.positions import SinusoidalPositions
+from summarymixing_sb.mixers.positions import SinusoidalPositions
 
 
 def make_pair(nhead):

@@ -6,9 +6,11 @@ import sys
 import pytest
 
 LOGGERS = (
-    "summarymixing_sb.training.preparation",
-    "summarymixing_sb.training.splits",
-    "prepare",
+    "summarymixing_sb.data.manifests",
+    "summarymixing_sb.data.splits",
+    "commonvoice_prepare",
+    "librispeech_prepare",
+    "slurp_prepare",
 )
 
 

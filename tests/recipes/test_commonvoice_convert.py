@@ -7,7 +7,7 @@ import torch
 from commonvoice_tree import make_language
 from recipe_modules import load_recipe
 
-from summarymixing_sb.training.audio import read_audio
+from summarymixing_sb.data.audio import read_audio
 
 recipe = load_recipe("CommonVoice", "convert")
 language_folder = load_recipe("CommonVoice", "tables").language_folder

@@ -15,10 +15,10 @@ from commonvoice_tree import (
 )
 from recipe_modules import load_recipe
 
-from summarymixing_sb.training.audio import read_audio
-from summarymixing_sb.training.preparation import annotated_counts
+from summarymixing_sb.data.audio import read_audio
+from summarymixing_sb.data.manifests import annotated_counts
 
-prepare_commonvoice = load_recipe("CommonVoice", "prepare").prepare_commonvoice
+prepare_commonvoice = load_recipe("CommonVoice", "commonvoice_prepare").prepare_commonvoice
 
 
 def read_csv(path):

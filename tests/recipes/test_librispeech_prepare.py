@@ -9,9 +9,9 @@ import pytest
 import soundfile
 from recipe_modules import load_recipe
 
-from summarymixing_sb.training.preparation import probe_audio
+from summarymixing_sb.data.manifests import probe_audio
 
-prepare_librispeech = load_recipe("LibriSpeech", "prepare").prepare_librispeech
+prepare_librispeech = load_recipe("LibriSpeech", "librispeech_prepare").prepare_librispeech
 
 
 def write_flac(path, seconds=0.5, rate=16000, channels=1):

@@ -197,7 +197,7 @@ def test_two_processes(corpus, tmp_path):
     script.write_text(
         "import sys, torch\n"
         f"sys.path.insert(0, {str(RECIPE)!r})\n"
-        "from prepare import prepare_librispeech\n"
+        "from librispeech_prepare import prepare_librispeech\n"
         "from train import prepare\n"
         "from summarymixing_sb.training.tasks.asr import ASRBrain\n"
         "from summarymixing_sb.training.experiment import run_experiment\n"

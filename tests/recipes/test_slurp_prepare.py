@@ -10,10 +10,10 @@ import pytest
 import soundfile
 from recipe_modules import load_recipe
 
-from summarymixing_sb.semantics import from_string
-from summarymixing_sb.training.preparation import annotated_counts
+from summarymixing_sb.data.manifests import annotated_counts
+from summarymixing_sb.data.semantics import from_string
 
-recipe = load_recipe("SLURP", "prepare")
+recipe = load_recipe("SLURP", "slurp_prepare")
 
 # Sentence with entities, scenario, action; SLURP's own key `intent` lacks the scenario at times.
 SENTENCES = (

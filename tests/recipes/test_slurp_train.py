@@ -8,7 +8,7 @@ import tones
 import torch
 from tones import speak
 
-from summarymixing_sb.semantics import from_string
+from summarymixing_sb.data.semantics import from_string
 
 WORDS = ("wake", "play", "nine", "ten", "jazz")
 SENTENCES = {

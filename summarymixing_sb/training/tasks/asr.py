@@ -3,10 +3,10 @@
 import speechbrain as sb
 from speechbrain.utils.Accuracy import AccuracyStats
 
+from summarymixing_sb.data.targets import Tokens
+from summarymixing_sb.decoding.build import METHODS, build_decoder
 from summarymixing_sb.evaluation import score, write_test_results
 from summarymixing_sb.training.brain import EncoderBrain
-from summarymixing_sb.training.decoding import METHODS, build_decoder
-from summarymixing_sb.training.targets import Tokens
 
 
 class ASRBrain(EncoderBrain):
@@ -16,7 +16,7 @@ class ASRBrain(EncoderBrain):
 
     Of the hyperparameters, ``num_decoder_layers`` says whether there is a decoder; then the modules
     have ``seq_lin`` besides ``ctc_lin``. The targets are
-    :class:`summarymixing_sb.training.targets.Tokens`.
+    :class:`summarymixing_sb.data.targets.Tokens`.
     """
 
     error_key = "WER"

@@ -5,11 +5,11 @@ import torch
 import torch.nn.functional as F
 from speechbrain.dataio.dataio import length_to_mask
 
+from summarymixing_sb.data.targets import NO_LABEL, Labels
 from summarymixing_sb.evaluation import write_label_results
 from summarymixing_sb.evaluation.slu import intent_scores
-from summarymixing_sb.summary import utterance_mean
+from summarymixing_sb.pooling import utterance_mean
 from summarymixing_sb.training.brain import EncoderBrain
-from summarymixing_sb.training.targets import NO_LABEL, Labels
 
 
 class IntentBrain(EncoderBrain):

@@ -3,15 +3,15 @@
 import csv
 from pathlib import Path
 
+from summarymixing_sb.data.semantics import from_string, markers, recover
+from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.evaluation import write_test_results
 from summarymixing_sb.evaluation.slu import slu_scores, write_predictions
-from summarymixing_sb.semantics import from_string, markers, recover
-from summarymixing_sb.training.targets import Tokens
 from summarymixing_sb.training.tasks.asr import ASRBrain
 
 
 class SLUBrain(ASRBrain):
-    """Train and test a model that writes what :func:`summarymixing_sb.semantics.to_string` gives.
+    """Train and test a model of strings by :func:`summarymixing_sb.data.semantics.to_string`.
 
     To the model it is a text like any other. Intents and marks of entities are a piece each.
     """

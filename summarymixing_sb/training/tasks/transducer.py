@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torchaudio.functional import rnnt_loss
 
-from summarymixing_sb.training.chunk_tests import read_chunk_tests, write_streaming_table
+from summarymixing_sb.decoding.transducer import METHODS, build_transducer_decoder
+from summarymixing_sb.training.streaming_eval import read_chunk_tests, write_streaming_table
 from summarymixing_sb.training.tasks.asr import ASRBrain
-from summarymixing_sb.training.transducer_search import METHODS, build_transducer_decoder
 
 
 class TransducerBrain(ASRBrain):

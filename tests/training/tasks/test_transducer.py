@@ -9,8 +9,8 @@ import torch
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
-from summarymixing_sb.training.chunk_tests import ChunkTest
 from summarymixing_sb.training.config import check_settings, load_hparams, read_settings
+from summarymixing_sb.training.streaming_eval import ChunkTest
 from summarymixing_sb.training.tasks.transducer import TransducerBrain, transducer_loss
 
 HPARAMS = Path(__file__).resolve().parents[3] / "hparams" / "LibriSpeech"

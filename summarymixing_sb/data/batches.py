@@ -1,0 +1,145 @@
+"""From CSV manifests to batches of waveforms and tokens."""
+
+from collections import Counter
+
+import torch
+from speechbrain.dataio.dataio import load_data_csv
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.dataio.sampler import DynamicBatchSampler
+from speechbrain.utils.data_pipeline import provides, takes
+from speechbrain.utils.logger import get_logger
+
+from summarymixing_sb.data.audio import read_audio
+
+logger = get_logger(__name__)
+
+
+def read_manifests(paths):
+    """Read CSV manifests into one dict of utterances.
+
+    Parameters
+    ----------
+    paths : list of str or Path
+
+    Returns
+    -------
+    dict of str to dict
+        ID to ``duration`` (float, seconds), ``wav``, ``spk_id`` and what is to be learned.
+    """
+    data = {}
+    for path in paths:
+        data.update(load_data_csv(str(path)))
+    return data
+
+
+def make_dataset(data, targets, hparams, train=False):
+    """Turn utterances into items of waveform and targets.
+
+    Parameters
+    ----------
+    data : dict of str to dict
+        From :func:`read_manifests`.
+    targets : Tokens or Labels
+        See :mod:`summarymixing_sb.data.targets`.
+    hparams : dict
+        ``sample_rate``, what the targets read and, to train, ``speed_perturb`` (or None).
+    train : bool
+        Change the speed of every waveform at random.
+
+    Returns
+    -------
+    speechbrain.dataio.dataset.DynamicItemDataset
+        Items with ``id``, ``sig`` (samples,) and the keys of the targets.
+    """
+    speed_perturb = hparams["speed_perturb"] if train else None
+
+    @takes("wav")
+    @provides("sig")
+    def audio_pipeline(wav):
+        signal = read_audio(wav, hparams["sample_rate"])
+        return signal if speed_perturb is None else speed_perturb(signal[None])[0]
+
+    pipelines = [audio_pipeline, targets.pipeline(hparams)]
+    return DynamicItemDataset(data, pipelines, ["id", "sig", *targets.keys])
+
+
+def leave_out(data, targets, hparams):
+    """Leave out what cannot, or should not, be trained on, and log how many utterances that are.
+
+    Durations are those of the fastest speed perturbation.
+
+    Parameters
+    ----------
+    data : dict of str to dict
+        Training utterances.
+    targets : Tokens or Labels
+        Their ``problems`` say what cannot be learned.
+    hparams : dict
+        ``sample_rate``, ``hop_length`` (ms), ``CNN`` (its ``subsampled``), ``speed_changes`` (%),
+        ``avoid_if_longer_than``, ``avoid_if_shorter_than`` (seconds), and what the targets read.
+
+    Returns
+    -------
+    dict of str to dict
+        The utterances kept.
+
+    Raises
+    ------
+    ValueError
+        When nothing is left.
+    """
+    shortest, longest = hparams["avoid_if_shorter_than"], hparams["avoid_if_longer_than"]
+    items = list(data.values())
+    frames = _encoder_frames([item["duration"] for item in items], hparams)
+    kept, reasons = {}, Counter()
+    for (key, item), problem in zip(data.items(), targets.problems(items, frames, hparams)):
+        if item["duration"] > longest:
+            problem = f"longer than {longest} s (avoid_if_longer_than)"
+        elif item["duration"] < shortest:
+            problem = f"shorter than {shortest} s (avoid_if_shorter_than)"
+        if problem is None:
+            kept[key] = item
+        else:
+            reasons[problem] += 1
+    counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    logger.info(f"{len(kept)} of {len(data)} utterances to train on; left out: {counted or 'none'}")
+    if not kept:
+        raise ValueError(f"no utterance is left to train on; left out: {counted or 'none'}")
+    return kept
+
+
+def make_batches(dataset, hparams, stage):
+    """Group utterances of like length into batches of so many seconds, padding included.
+
+    Parameters
+    ----------
+    dataset : speechbrain.dataio.dataset.DynamicItemDataset
+    hparams : dict
+        ``max_batch_length_<stage>`` (seconds), ``num_buckets``, ``seed`` and, to train,
+        ``max_batch_ex`` and ``batch_ordering``.
+    stage : str
+        ``train``, ``valid`` or ``test``. The last two are not shuffled; longest batch first.
+
+    Returns
+    -------
+    speechbrain.dataio.sampler.DynamicBatchSampler
+    """
+    train = stage == "train"
+    return DynamicBatchSampler(
+        dataset,
+        hparams[f"max_batch_length_{stage}"],
+        num_buckets=hparams["num_buckets"],
+        shuffle=train,
+        batch_ordering=hparams["batch_ordering"] if train else "descending",
+        max_batch_ex=hparams["max_batch_ex"],
+        seed=hparams["seed"],
+    )
+
+
+def _encoder_frames(durations, hparams):
+    """Encoder frames of each utterance, at the fastest speed perturbation."""
+    fastest = max(hparams["speed_changes"] or [100]) / 100
+    rate = hparams["sample_rate"]
+    samples = torch.tensor(durations, dtype=torch.float64).mul(rate / fastest).round().long()
+    frames = samples // (rate * hparams["hop_length"] // 1000) + 1
+    return hparams["CNN"].subsampled(frames).tolist()

@@ -1,0 +1,294 @@
+"""From a dataset's files to CSV manifests: what every recipe's ``<dataset>_prepare.py`` shares.
+
+A recipe says which files each split consists of and which recordings its annotations name;
+this module decodes every recording, leaves out what cannot be trained on and says so, writes
+one CSV per manifest, and prepares again whenever the files, the options or the CSV files changed.
+"""
+
+import csv
+import glob
+import os
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from speechbrain.utils.logger import get_logger
+from speechbrain.utils.parallel import get_available_cpu_count, parallel_map
+
+from summarymixing_sb.data.audio import probe_audio
+from summarymixing_sb.data.fingerprint import Stamp, read_stamp, signature
+from summarymixing_sb.files import atomic_open, digest
+
+logger = get_logger(__name__)
+
+LEFT_OUT_FILE = "left_out.csv"
+NAMES_PER_LOG_LINE = 10
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording as the annotations name it, before its audio is opened.
+
+    Attributes
+    ----------
+    id : str
+        Unique name of the utterance.
+    path : str
+        Absolute path of its audio file.
+    fields : dict[str, str]
+        The CSV columns after ``ID``, ``duration`` and ``wav``; ``spk_id`` must be one of them.
+    """
+
+    id: str
+    path: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One recording or file that goes into no manifest, and why.
+
+    Attributes
+    ----------
+    id : str
+        Name of the utterance.
+    path : str
+        The file to look at: the audio, or the annotation that names it.
+    problem : str
+        Kind of the problem, the same words for all its cases, since they are counted by it.
+    detail : str
+        What is particular to this case.
+    """
+
+    id: str
+    path: str
+    problem: str
+    detail: str = ""
+
+
+def find_files(folder, *patterns):
+    """Absolute paths of the visible files below a folder that match glob patterns, sorted.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to look. Links to folders are followed.
+    *patterns : str
+        Glob patterns relative to the folder, such as ``*/*/*.flac``.
+
+    Returns
+    -------
+    list[str]
+    """
+    folder = os.path.abspath(folder)  # not realpath: users name their data by links
+    # glob.glob and not Path.glob, which also gives hidden files ("._name" of macOS archives).
+    return sorted(
+        os.path.join(folder, name)
+        for pattern in patterns
+        for name in glob.glob(pattern, root_dir=folder)
+    )
+
+
+def write_manifests(
+    save_folder, manifests, sources, read_split, options, sample_rate=None, complete=()
+):
+    """Write one CSV per manifest, unless the CSV files there are still right.
+
+    Also written: ``left_out.csv`` (what went into no manifest, and why) and the stamp by which
+    the next call knows whether anything changed. Each file appears whole or not at all.
+
+    Parameters
+    ----------
+    save_folder : str or Path
+        Where the files go; made if it does not exist.
+    manifests : dict[str, list[str]]
+        Name of each CSV, without suffix, and the splits that it merges.
+    sources : dict[str, list[str]]
+        Every file, audio and annotation, that each of these splits depends on.
+    read_split : callable
+        ``read_split(split) -> (recordings, left_out)``: the annotations of one split as a list
+        of `Recording`, and a list of `LeftOut` for what they do not allow to use.
+    options : dict
+        Whatever else decides what the CSV files hold; must be representable as JSON.
+    sample_rate : int, optional
+        The only sampling rate, in Hz, that is accepted, and then with one channel only; any rate
+        and any number of channels if None.
+    complete : collection of str
+        Splits of which nothing may be left out, since their scores would change.
+
+    Raises
+    ------
+    ValueError
+        If no usable recording is left in a split, anything is left out of one that must be
+        complete, or an ID would be twice in one CSV. Nothing is written then.
+    """
+    save_folder = Path(save_folder)
+    save_folder.mkdir(parents=True, exist_ok=True)
+    options = {
+        **options,
+        "manifests": manifests,
+        "sample_rate": sample_rate,
+        "complete": sorted(complete),
+    }
+    stamp = Stamp(save_folder, options, signature(sources))
+    outdated = stamp.why_outdated()
+    if outdated is None:
+        logger.info(f"The data in {save_folder} is up to date:")
+        for line in stamp.summary:
+            logger.info(line)
+        return
+    logger.info(f"Preparing the data in {save_folder} ({outdated}).")
+
+    annotated = {split: read_split(split) for split in sources}
+    _refuse_repeated_ids(manifests, annotated)
+    usable, missing, summary = {}, {}, []
+    for split, (recordings, unusable) in annotated.items():
+        usable[split], undecodable = _decode(split, recordings, sample_rate)
+        missing[split] = [*unusable, *undecodable]
+        _log_left_out(split, missing[split], save_folder / LEFT_OUT_FILE)
+        if not usable[split]:
+            raise ValueError(_nothing_usable(split, missing[split]))
+        summary.append(_summary_line(split, usable[split], len(missing[split])))
+        logger.info(summary[-1])
+    _refuse_incomplete({split: missing[split] for split in missing if split in complete})
+
+    written = {}
+    for name, members in manifests.items():
+        rows = [row for split in members for row in usable[split]]
+        written[f"{name}.csv"] = _write_csv(save_folder / f"{name}.csv", list(rows[0]), rows)
+    columns = ["ID", "path", "split", "reason"]
+    reports = [_report_row(split, case) for split in missing for case in missing[split]]
+    written[LEFT_OUT_FILE] = _write_csv(save_folder / LEFT_OUT_FILE, columns, reports)
+    stamp.write(written, summary, {split: _count(*found) for split, found in annotated.items()})
+
+
+def annotated_counts(save_folder):
+    """How many recordings each split has by its annotations, those left out included.
+
+    Parameters
+    ----------
+    save_folder : str or Path
+        Folder that `write_manifests` wrote into.
+
+    Returns
+    -------
+    dict[str, int]
+        By split. A set was scored whole if so many of its utterances were scored.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing was prepared there.
+    """
+    return read_stamp(save_folder)["annotated"]
+
+
+def _count(recordings, left_out):
+    """Number of recordings that annotations name; one that they name twice counts once."""
+    return len({case.id for case in (*recordings, *left_out)})
+
+
+def _refuse_incomplete(missing):
+    """Raise if anything was left out of splits that must be complete."""
+    cases = [(split, case) for split, left_out in missing.items() for case in left_out]
+    if not cases:
+        return
+    counts = ", ".join(f"{len(left)} of {split}" for split, left in missing.items() if left)
+    named = "; ".join(
+        f"{case.id} ({split}, {case.problem}: {case.path})"
+        for split, case in cases[:NAMES_PER_LOG_LINE]
+    )
+    if len(cases) > NAMES_PER_LOG_LINE:
+        named += f"; and {len(cases) - NAMES_PER_LOG_LINE} more"
+    raise ValueError(
+        f"Recordings to evaluate on are missing or cannot be used: {counts}. Without them the "
+        f"error rates are not those of the whole set. They are {named}. Mend the data, or say "
+        f"allow_incomplete_evaluation=True: they are then left out and listed in {LEFT_OUT_FILE}."
+    )
+
+
+def _refuse_repeated_ids(manifests, annotated):
+    """Raise before any decoding if one CSV would hold two utterances of the same name."""
+    for name, members in manifests.items():
+        paths = {}
+        for recording in (r for split in members for r in annotated[split][0]):
+            if recording.id in paths:
+                raise ValueError(
+                    f"Two recordings for {name}.csv have the same ID '{recording.id}': "
+                    f"{paths[recording.id]} and {recording.path}. Take one out of the data."
+                )
+            paths[recording.id] = recording.path
+
+
+def _decode(split, recordings, sample_rate):
+    """CSV rows of the recordings that decode, and a `LeftOut` for each of the others."""
+    logger.info(f"{split}: decoding {len(recordings)} recordings.")
+    # Threads, because soundfile decodes outside the interpreter's lock: as fast as processes,
+    # and nothing is forked from a process that may already hold a GPU.
+    with ThreadPoolExecutor(get_available_cpu_count()) as pool:
+        probes = parallel_map(
+            partial(probe_audio, sample_rate=sample_rate),
+            [recording.path for recording in recordings],
+            executor=pool,
+            progress_bar_kwargs={"desc": split, "unit": "file", "disable": None},
+        )
+        rows, left_out = [], []
+        for recording, (seconds, problem, detail) in zip(recordings, probes):
+            if problem:
+                left_out.append(LeftOut(recording.id, recording.path, problem, detail))
+                continue
+            row = {"ID": recording.id, "duration": seconds, "wav": recording.path}
+            rows.append({**row, **recording.fields})
+    return rows, left_out
+
+
+def _by_problem(left_out):
+    """The cases of each kind of problem, most frequent kind first."""
+    kinds = defaultdict(list)
+    for case in left_out:
+        kinds[case.problem].append(case)
+    return dict(sorted(kinds.items(), key=lambda item: -len(item[1])))
+
+
+def _log_left_out(split, left_out, full_list):
+    """One warning per kind of problem: how many there are, and the names of some."""
+    for problem, cases in _by_problem(left_out).items():
+        names = ", ".join(case.id for case in cases[:NAMES_PER_LOG_LINE])
+        if len(cases) > NAMES_PER_LOG_LINE:
+            names += f", and {len(cases) - NAMES_PER_LOG_LINE} more in {full_list}"
+        logger.warning(f"{split}: {len(cases)} left out, {problem}: {names}")
+
+
+def _nothing_usable(split, left_out):
+    """Text of the error for a split whose every recording was left out."""
+    kinds = _by_problem(left_out)
+    reasons = "; ".join(f"{len(cases)} x {kind}" for kind, cases in kinds.items())
+    example = f" For example {left_out[0].path}." if left_out else ""
+    reasons = reasons or "its annotations name none"
+    return f"No usable recording in split '{split}': {reasons}.{example}"
+
+
+def _report_row(split, case):
+    """The row of ``left_out.csv`` for one case."""
+    reason = f"{case.problem}: {case.detail}" if case.detail else case.problem
+    return {"ID": case.id, "path": case.path, "split": split, "reason": reason}
+
+
+def _summary_line(split, rows, left_out):
+    """What a split amounts to, in one line."""
+    hours = sum(row["duration"] for row in rows) / 3600
+    speakers = len({row["spk_id"] for row in rows})
+    return (
+        f"{split}: {len(rows)} utterances, {hours:.2f} h, {speakers} speakers; {left_out} left out"
+    )
+
+
+def _write_csv(path, columns, rows):
+    """Write a CSV whole or not at all; returns the hash of its content."""
+    with atomic_open(path) as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return digest(path)

@@ -1,0 +1,1 @@
+"""Searches from the encoder's output to token ids."""

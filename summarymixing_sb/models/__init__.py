@@ -1,0 +1,1 @@
+"""Whole models: front end, encoder-decoder and transducer predictor."""

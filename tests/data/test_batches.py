@@ -1,0 +1,93 @@
+"""The data pipeline: what is left out, what is refused, how batches are made."""
+
+import logging
+from itertools import pairwise
+
+import pytest
+import soundfile
+import torch
+
+from summarymixing_sb.data.batches import leave_out, make_batches, make_dataset
+
+
+@pytest.fixture
+def hparams(brain):
+    return {**vars(brain.hparams), "avoid_if_longer_than": 10.0, "avoid_if_shorter_than": 0.1}
+
+
+def utterance(duration, words="A CAB"):
+    return {"duration": duration, "wav": "", "spk_id": "1", "wrd": words}
+
+
+def test_leaves_out_and_counts(tokenizer, targets, hparams, caplog):
+    data = {
+        "kept": utterance(2.0),
+        "long": utterance(10.5),
+        "short": utterance(0.05),
+        "crowded": utterance(0.2, "DAD FED A CAFE"),
+        "unknown": utterance(2.0, "DÉJÀ"),
+    }
+    with caplog.at_level(logging.INFO, "summarymixing_sb.data.batches"):
+        kept = leave_out(data, targets, hparams)
+    assert list(kept) == ["kept"]
+    assert targets.lengths(kept.values()) == [len(tokenizer.encode("A CAB"))]
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "1 of 5 utterances to train on" in line
+    for reason in ("1 too short for CTC", "1 longer than 10.0 s", "1 shorter than 0.1 s", "1 with"):
+        assert reason in line
+
+
+def test_ctc_needs_a_frame_between_equal_tokens(tokenizer, targets, hparams):
+    """At the very edge: as many encoder frames as CTC needs, and one fewer."""
+    words = "FEEED"
+    tokens = tokenizer.encode(words)
+    needed = len(tokens) + sum(a == b for a, b in pairwise(tokens))
+    assert needed > len(tokens)
+    hparams["speed_changes"] = [100]
+    # 4 feature frames to an encoder frame, 160 samples to a feature frame
+    enough = (4 * (needed - 1)) * 160 / 16000
+    data = {"enough": utterance(enough), "too few": utterance(enough - 0.01), "rest": utterance(3)}
+    hparams["avoid_if_shorter_than"] = 0
+    kept = leave_out({key: {**item, "wrd": words} for key, item in data.items()}, targets, hparams)
+    assert list(kept) == ["enough", "rest"]
+    # sped up, it has fewer
+    hparams["speed_changes"] = [95, 105]
+    kept = leave_out({key: {**item, "wrd": words} for key, item in data.items()}, targets, hparams)
+    assert list(kept) == ["rest"]
+
+
+def test_nothing_left(targets, hparams):
+    with pytest.raises(ValueError, match="no utterance is left to train on; left out: 1 longer"):
+        leave_out({"long": utterance(11.0)}, targets, hparams)
+
+
+def test_items(tokenizer, targets, hparams, tmp_path):
+    soundfile.write(tmp_path / "a.flac", torch.randn(8000).numpy() / 9, 16000)
+    data = {"a": {**utterance(0.5), "wav": str(tmp_path / "a.flac")}}
+    [item] = make_dataset(data, targets, hparams)
+    tokens = tokenizer.encode("A CAB")
+    assert item["sig"].shape == (8000,)
+    assert item["tokens"].tolist() == tokens
+    assert item["tokens_bos"].tolist() == [1, *tokens]
+    assert item["tokens_eos"].tolist() == [*tokens, 2]
+    lengths = {
+        make_dataset(data, targets, hparams, train=True)[0]["sig"].numel() for _ in range(30)
+    }
+    assert lengths == {7620, 8000, 8422}
+
+
+def test_batches_stay_within_their_length(targets, hparams):
+    durations = [0.5 + index % 17 for index in range(100)]
+    data = {str(index): utterance(seconds) for index, seconds in enumerate(durations)}
+    hparams |= {"max_batch_length_train": 40, "max_batch_length_test": 40}
+    dataset = make_dataset(data, targets, hparams)
+    batches = make_batches(dataset, hparams, "train")
+    epochs = []
+    for epoch in (1, 2, 1):
+        batches.set_epoch(epoch)
+        epochs.append(list(batches))
+        assert sorted(index for batch in epochs[-1] for index in batch) == list(range(100))
+        assert all(len(b) * max(durations[index] for index in b) <= 40 for b in epochs[-1])
+    assert epochs[0] == epochs[2] != epochs[1]
+    longest = [max(durations[i] for i in batch) for batch in make_batches(dataset, hparams, "test")]
+    assert longest == sorted(longest, reverse=True)

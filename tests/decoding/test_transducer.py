@@ -1,0 +1,171 @@
+"""Searches of transducers: against a plain loop, padding, streams, an end in any case."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from speechbrain.decoders.transducer import TransducerGreedySearcherStreamingContext
+from speechbrain.nnet.linear import Linear
+from speechbrain.nnet.transducer.transducer_joint import Transducer_joint
+from torch import nn
+from torchaudio.functional import rnnt_loss
+
+from summarymixing_sb.decoding.transducer import build_transducer_decoder, make_searcher
+from summarymixing_sb.models.predictor import Predictor
+
+PIECES, WIDTH, JOINT = 12, 6, 8
+HPARAMS = SimpleNamespace(blank_index=0, valid_beam_size=2, test_beam_size=4)
+
+
+def make_modules(seed=0):
+    """A transducer that writes much and is sure of it, though it was never trained."""
+    torch.manual_seed(seed)
+    modules = {
+        "predictor": Predictor(PIECES, WIDTH),
+        "enc_lin": Linear(input_size=WIDTH, n_neurons=JOINT),
+        "pred_lin": Linear(input_size=WIDTH, n_neurons=JOINT, bias=False),
+        "joint": Transducer_joint(joint="sum", nonlinearity=nn.GELU),
+        "transducer_lin": Linear(input_size=JOINT, n_neurons=PIECES),
+    }
+    with torch.no_grad():
+        for module in modules.values():
+            for parameter in module.parameters():
+                parameter.mul_(2)
+        modules["transducer_lin"].w.bias[0] += 1.0  # the blank
+    return modules
+
+
+@pytest.fixture
+def modules():
+    return make_modules()
+
+
+def joint_log_probs(modules, frame, pieces):
+    """Of what follows some pieces at a frame, computed from the start of the sentence."""
+    predicted, _ = modules["predictor"](torch.tensor([[0, *pieces]]))
+    joined = modules["joint"](frame[None, None, None], modules["pred_lin"](predicted[:, -1:])[None])
+    return modules["transducer_lin"](joined).log_softmax(-1).flatten()
+
+
+def plain_greedy(modules, frames):
+    """At each frame the best piece, until that is the blank; six at most, as SpeechBrain does."""
+    pieces = []
+    for frame in frames:
+        for _ in range(6):
+            best = int(joint_log_probs(modules, frame, pieces).argmax())
+            if best == 0:
+                break
+            pieces.append(best)
+    return pieces
+
+
+def log_probability(modules, frames, pieces):
+    """Of pieces, over all alignments."""
+    predicted, _ = modules["predictor"](torch.tensor([[0, *pieces]]))
+    joined = modules["joint"](frames[None, :, None], modules["pred_lin"](predicted)[:, None])
+    return -rnnt_loss(
+        modules["transducer_lin"](joined),
+        torch.tensor([pieces], dtype=torch.int32),
+        torch.tensor([len(frames)], dtype=torch.int32),
+        torch.tensor([len(pieces)], dtype=torch.int32),
+        blank=0,
+    )
+
+
+@torch.no_grad()
+def test_greedy_is_the_plain_loop_over_valid_frames(modules):
+    encoded = 2 * torch.randn(5, 9, JOINT)
+    counts = [9, 4, 0, 7, 4]
+    found = make_searcher(HPARAMS, modules, 1).search(encoded, counts)
+    expected = [plain_greedy(modules, row[:count]) for row, count in zip(encoded, counts)]
+    assert found == expected
+    assert found[2] == []
+    assert sum(map(len, found)) > 5
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_padding_and_batch_change_nothing(modules, beam_size):
+    encoded = torch.randn(4, 8, JOINT)
+    counts = [8, 3, 5, 0]
+    searcher = make_searcher(HPARAMS, modules, beam_size)
+    together = searcher.search(encoded, counts)
+    poisoned = encoded.clone()
+    for row, count in enumerate(counts):
+        poisoned[row, count:] = torch.nan
+    assert searcher.search(poisoned, counts) == together
+    for row, count in enumerate(counts):
+        assert searcher.search(encoded[[row]], [count]) == [together[row]]
+
+
+@torch.no_grad()
+def test_greedy_goes_on_from_chunk_to_chunk(modules):
+    encoded = 2 * torch.randn(2, 12, JOINT)
+    searcher = make_searcher(HPARAMS, modules, 1)
+    context = TransducerGreedySearcherStreamingContext()
+    found = [[], []]
+    for chunk in encoded.split(5, dim=1):
+        for row, more in zip(found, searcher.transducer_greedy_decode_streaming(chunk, context)):
+            row += more
+    assert found == searcher.search(encoded, [12, 12])
+    assert all(found)
+
+
+@torch.no_grad()
+def test_a_beam_finds_what_is_more_probable():
+    gains = []
+    for seed in range(12):
+        modules = make_modules(seed)
+        frames = torch.randn(5, JOINT)
+        greedy, beam = (
+            make_searcher(HPARAMS, modules, size).search(frames[None], [5])[0] for size in (1, 4)
+        )
+        gains.append(
+            float(log_probability(modules, frames, beam) - log_probability(modules, frames, greedy))
+        )
+    assert sum(gains) > 0
+    assert any(gains)
+
+
+def test_a_beam_ends_though_the_blank_is_never_likely(modules):
+    with torch.no_grad():
+        modules["transducer_lin"].w.bias[0] = -100.0
+    (found,) = make_searcher(HPARAMS, modules, 3).search(torch.randn(1, 4, JOINT), [4])
+    assert 0 < len(found) <= 3 * 4
+
+
+def test_a_beam_changes_no_score(modules):
+    frame, predicted = torch.randn(1, 1, 1, JOINT), torch.randn(1, 1, 1, JOINT)
+    full = make_searcher(HPARAMS, modules, 1)._joint_forward_step(frame, predicted).flatten()
+    pruned = make_searcher(HPARAMS, modules, 4)._joint_forward_step(frame, predicted).flatten()
+    kept = pruned.isfinite()
+    assert kept[0]
+    assert int(kept.sum()) == 4
+    assert torch.equal(pruned[kept], full[kept])
+    assert full[1:][~kept[1:]].max() <= full[1:][kept[1:]].min()
+
+
+def test_decoders_write_words(modules, tokenizer):
+    encoded, lengths = torch.randn(2, 8, WIDTH), torch.tensor([1.0, 0.5])
+    ctc = torch.full((2, 8, PIECES), -9.0)
+    ctc[:, :, 0] = 0.0
+    written = {}
+    for method in ("transducer_greedy", "transducer_beam", "ctc_greedy"):
+        decoder = build_transducer_decoder(method, HPARAMS, modules, tokenizer, "test")
+        written[method] = decoder(encoded, ctc, lengths)
+        assert all(isinstance(word, str) for words in written[method] for word in words)
+    assert written["ctc_greedy"] == [[], []]
+    pieces = plain_greedy(modules, modules["enc_lin"](encoded[1, :4]))
+    spoken = [piece for piece in pieces if piece > 2]
+    assert written["transducer_greedy"][1] == tokenizer.decode(spoken).split()
+    assert written["transducer_greedy"][0]
+    with torch.autocast("cpu", torch.bfloat16):
+        greedy = build_transducer_decoder("transducer_greedy", HPARAMS, modules, tokenizer)
+        assert greedy(encoded, ctc, lengths) == written["transducer_greedy"]
+
+
+def test_errors_say_what_would_do(modules, tokenizer):
+    with pytest.raises(ValueError, match="choose one of transducer_greedy"):
+        build_transducer_decoder("joint_beam", HPARAMS, modules, tokenizer)
+    wide = SimpleNamespace(blank_index=0, test_beam_size=13)
+    with pytest.raises(ValueError, match=r"test_beam_size must be from 1 to .* 12 pieces, not 13"):
+        build_transducer_decoder("transducer_beam", wide, modules, tokenizer)
