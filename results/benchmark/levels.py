@@ -18,8 +18,9 @@ from torch import nn
 
 from results.benchmark.points import SAMPLE_RATE
 from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder
+from summarymixing_sb.lengths import feature_frames, from_relative
 from summarymixing_sb.mixers.positions import SinusoidalPositions
-from summarymixing_sb.models.front_end import ConvolutionFrontEnd, valid_frames
+from summarymixing_sb.models.front_end import ConvolutionFrontEnd
 from summarymixing_sb.models.transformer_asr import TransformerASR
 from summarymixing_sb.registry import mixer_class
 
@@ -179,7 +180,7 @@ class WholeModel(nn.Module):
             features = self.normalize(features, lengths)
             encoded = self.part["cnn"](features)
         else:
-            frames = valid_frames(lengths, samples.size(1), HOP)
+            frames = feature_frames(from_relative(lengths, samples.size(1)), HOP)
             features = self.normalize(features, frames / features.size(1))
             encoded = self.part["cnn"](features, frames)
             lengths = self.part["cnn"].subsampled(frames) / encoded.size(1)

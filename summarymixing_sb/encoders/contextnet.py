@@ -6,13 +6,13 @@ Letters: B batch, T feature frames, T' frames after subsampling, E channels.
 import math
 
 import torch.nn.functional as F
-from speechbrain.dataio.dataio import length_to_mask
 from speechbrain.lobes.models import ContextNet as speechbrain_contextnet
 from speechbrain.nnet.CNN import Conv1d, DepthwiseSeparableConv1d
 from speechbrain.nnet.normalization import BatchNorm1d
 
 from summarymixing_sb.encoders.convolution import mirror_ends
 from summarymixing_sb.encoders.depthwise import depthwise_convolution
+from summarymixing_sb.lengths import padding_mask
 from summarymixing_sb.pooling import utterance_mean
 
 
@@ -71,11 +71,10 @@ class ContextNet(speechbrain_contextnet.ContextNet):
         torch.Tensor
             (B, T', out_channels), T' as :meth:`subsampled` counts.
         """
-        padding_mask = None
-        if frames is not None:
-            padding_mask = ~length_to_mask(frames, max_len=x.size(1)).bool()  # (B, T)
-            x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
-        return _run(self, x, padding_mask)[0]
+        mask = padding_mask(frames, x.size(1))  # (B, T)
+        if mask is not None:
+            x = x.masked_fill(mask.unsqueeze(-1), 0)
+        return _run(self, x, mask)[0]
 
     def subsampled(self, frames):
         """Count the frames that come out.

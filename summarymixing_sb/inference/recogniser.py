@@ -5,9 +5,7 @@ B batch, T frames of the encoder, D model width, V pieces of the vocabulary.
 
 from dataclasses import dataclass
 from functools import cached_property
-from types import SimpleNamespace
 
-import speechbrain as sb
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
@@ -17,6 +15,8 @@ from summarymixing_sb.inference.pieces import build_piece_decoder
 from summarymixing_sb.inference.segments import cut_at_pauses
 from summarymixing_sb.inference.windows import join_windows, plan_windows
 from summarymixing_sb.inference.words import align_words, end_with
+from summarymixing_sb.lengths import to_relative
+from summarymixing_sb.models.front_end import FrontEnd
 
 #: What is decoded and aligned at once; what is longer is cut at a pause.
 SEGMENT_SECONDS = 40.0
@@ -172,16 +172,17 @@ class Recogniser:
         # the front end mirrors the last frame, so it wants two; the lengths stay as they are
         missing = max(2 * self.frame_samples - padded.shape[1], 0)
         padded = torch.nn.functional.pad(padded, (0, missing)).to(self.run.device)
-        # float64: float32 cannot tell the samples of a long recording apart
-        lengths = (samples.double() / padded.shape[1]).to(self.run.device)
-        features, lengths = self.run.brain.front_end(
-            SimpleNamespace(sig=(padded, lengths)), sb.Stage.TEST
+        hop = self.run.sample_rate * self.run.hparams["hop_length"] // 1000
+        front_end = FrontEnd(
+            self.run.hparams["compute_features"], modules["normalize"], modules["CNN"], hop
         )
+        features, frames = front_end(padded, samples.to(self.run.device))
+        lengths = to_relative(frames, features.shape[1])
         encoded, *_ = modules["Transformer"](features, None, lengths)  # (B, T, D)
         log_probs = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
-        frames = torch.round(lengths * encoded.shape[1]).long().tolist()
+        counts = frames.tolist()
         return [
-            Encoding(*(x[:count] for x in both)) for *both, count in zip(encoded, log_probs, frames)
+            Encoding(*(x[:count] for x in both)) for *both, count in zip(encoded, log_probs, counts)
         ]
 
     def _cut(self, log_probs):

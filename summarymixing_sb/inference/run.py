@@ -9,6 +9,7 @@ from speechbrain.utils.checkpoints import Checkpointer
 
 from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.data.tokenizer import fetch_tokenizer, load_tokenizer
+from summarymixing_sb.lengths import subsampling_factor
 from summarymixing_sb.training.brain import EncoderBrain
 from summarymixing_sb.training.config import load_hparams, read_settings
 from summarymixing_sb.training.tasks import task_class
@@ -97,10 +98,10 @@ def load_run(folder, device="cpu"):
         folder=folder,
         task=settings["task"],
         hparams=hparams,
-        modules=brain.bare_modules,
+        modules=brain.unwrapped_modules,
         tokenizer=tokens.tokenizer,
         sample_rate=settings["sample_rate"],
-        frame_seconds=settings["hop_length"] / 1000 * _subsampling(hparams["CNN"]),
+        frame_seconds=settings["hop_length"] / 1000 * subsampling_factor(hparams["CNN"]),
         device=torch.device(brain.device),
         brain=brain,
     )
@@ -161,9 +162,3 @@ def _averaged_brain(task, tokens, hparams, device):
     brain.modules.eval()
     brain.modules.requires_grad_(False)
     return brain
-
-
-def _subsampling(front_end):
-    """Feature frames for each frame of the encoder."""
-    many = 2**20
-    return round(many / int(front_end.subsampled(torch.tensor(many))))

@@ -1,40 +1,119 @@
-"""From waveform samples to subsampled frames, with exact lengths."""
+"""From waveforms to subsampled frames, with exact lengths.
+
+Letters: B batch, T feature frames, T' frames after subsampling, F mel bands.
+"""
 
 import torch
 from speechbrain.lobes.models import convolution
 from speechbrain.nnet.CNN import Conv2d
+from torch import nn
+
+from summarymixing_sb.lengths import feature_frames, to_relative
 
 
-def valid_frames(wav_lens, num_samples, hop_samples):
-    """Count the feature frames of each utterance, as if it were alone.
+class FrontEnd(nn.Module):
+    """Features, normalisation and subsampling: all that stands before the encoder.
 
-    SpeechBrain's centred STFT gives ``samples // hop + 1`` frames. Rounding a relative length
-    times the frames of the batch is off by one for some utterances, which changes their outputs.
-    The count is exact for batches of up to 2 ** 24 samples (17 minutes at 16 kHz), the integers
-    that float32 lengths can tell apart.
+    A module for subsampling follows this protocol, as :class:`ConvolutionFrontEnd` and
+    :class:`summarymixing_sb.ContextNet` do:
+
+    * ``subsampling(features, frames)`` maps (B, T, F) features, of which ``frames`` (B,) are
+      valid, to (B, T', ...), and an utterance comes out the same alone and in any batch;
+    * ``subsampling.subsampled(frames)`` counts the valid frames that come out, (B,) int64.
 
     Parameters
     ----------
-    wav_lens : torch.Tensor
-        (B,) lengths relative to the longest waveform.
-    num_samples : int
-        Samples of the longest waveform.
-    hop_samples : int
-        Samples from one frame to the next.
+    compute_features : torch.nn.Module
+        From (B, samples) to (B, T, F); a centred STFT, so that T is ``samples // hop + 1``.
+    normalize : speechbrain.processing.features.InputNormalization
+        Normalises the features.
+    subsampling : torch.nn.Module
+        Follows the protocol above; may be wrapped in DistributedDataParallel.
+    hop : int
+        Samples from one feature frame to the next.
 
-    Returns
-    -------
-    torch.Tensor
-        (B,) int64.
+    Raises
+    ------
+    ValueError
+        If ``subsampling`` does not follow the protocol, as SpeechBrain's front ends do not.
 
     Examples
     --------
-    >>> valid_frames(torch.tensor([1.0, 0.5]), num_samples=16000, hop_samples=160)
-    tensor([101,  51])
+    >>> from speechbrain.lobes.features import Fbank
+    >>> from speechbrain.processing.features import InputNormalization
+    >>> convolutions = ConvolutionFrontEnd(
+    ...     (None, None, 40), num_blocks=2, num_layers_per_block=1, out_channels=(64, 32),
+    ...     kernel_sizes=(3, 3), strides=(2, 2), dilations=(1, 1), residuals=(False, False),
+    ... )
+    >>> front_end = FrontEnd(Fbank(), InputNormalization(), convolutions, hop=160)
+    >>> frames, counts = front_end(torch.rand(2, 16000), torch.tensor([16000, 8000]))
+    >>> frames.shape, counts
+    (torch.Size([2, 26, 10, 32]), tensor([26, 13]))
     """
-    # In float64, since a float32 product loses samples of long recordings.
-    samples = torch.round(wav_lens.double() * num_samples).long()
-    return torch.div(samples, hop_samples, rounding_mode="floor") + 1
+
+    def __init__(self, compute_features, normalize, subsampling, hop):
+        super().__init__()
+        require_subsampling(subsampling)
+        self.compute_features, self.normalize = compute_features, normalize
+        self.subsampling, self.hop = subsampling, hop
+
+    def forward(self, signals, samples, epoch=None, augment=None):
+        """Make what the encoder takes.
+
+        Parameters
+        ----------
+        signals : torch.Tensor
+            (B, N) waveforms.
+        samples : torch.Tensor
+            (B,) valid samples of each.
+        epoch : int, optional
+            In training, for a normaliser that stops to adapt after some epochs.
+        augment : callable, optional
+            SpeechBrain's ``Augmenter``, applied to the normalised features.
+
+        Returns
+        -------
+        frames : torch.Tensor
+            (B, T', ...).
+        counts : torch.Tensor
+            (B,) int64, the valid ones of each utterance.
+        """
+        counts = feature_frames(samples, self.hop)  # (B,)
+        features = self.compute_features(signals)  # (B, T, F)
+        relative = to_relative(counts, features.size(1))
+        features = self.normalize(features, relative, epoch=epoch)
+        if augment is not None:
+            features, _ = augment(features, relative)
+        return self.subsampling(features, counts), unwrapped(self.subsampling).subsampled(counts)
+
+
+def require_subsampling(module):
+    """Refuse a module that does not follow the protocol of :class:`FrontEnd`.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        What the YAML key ``CNN`` builds.
+
+    Raises
+    ------
+    ValueError
+        If it cannot count the frames that come out.
+    """
+    if not hasattr(unwrapped(module), "subsampled"):
+        kind = type(module)
+        raise ValueError(
+            f"CNN: {kind.__module__}.{kind.__qualname__} has no subsampled(frames), by which "
+            "valid frames are counted; use summarymixing_sb.ConvolutionFrontEnd or "
+            "summarymixing_sb.ContextNet, which take SpeechBrain's arguments, or write a module as "
+            "summarymixing_sb.models.front_end.FrontEnd describes"
+        )
+
+
+def unwrapped(module):
+    """Take a module out of DistributedDataParallel or DataParallel, which hide its methods."""
+    parallel = nn.parallel.DistributedDataParallel, nn.DataParallel
+    return module.module if isinstance(module, parallel) else module
 
 
 class ConvolutionFrontEnd(convolution.ConvolutionFrontEnd):

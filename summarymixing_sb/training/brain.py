@@ -9,7 +9,8 @@ from speechbrain.core import INTRA_EPOCH_CKPT_FLAG
 from speechbrain.utils.checkpoints import ckpt_recency
 from speechbrain.utils.logger import get_logger
 
-from summarymixing_sb.models.front_end import valid_frames
+from summarymixing_sb.lengths import from_relative
+from summarymixing_sb.models.front_end import FrontEnd, unwrapped
 from summarymixing_sb.training.checkpoints import (
     Stopwatch,
     another_model,
@@ -125,7 +126,7 @@ class EncoderBrain(sb.Brain):
 
     def stage_modules(self, stage):
         """The modules to call: in training those that DistributedDataParallel wraps."""
-        return self.modules if stage == sb.Stage.TRAIN else self.bare_modules
+        return self.modules if stage == sb.Stage.TRAIN else self.unwrapped_modules
 
     def front_end(self, batch, stage):
         """From waveforms to features for the encoder.
@@ -134,31 +135,24 @@ class EncoderBrain(sb.Brain):
         -------
         features : torch.Tensor
             (B, T, channels, ...).
-        lengths : torch.Tensor
-            (B,) relative to T.
+        frames : torch.Tensor
+            (B,) valid frames.
         """
-        modules = self.stage_modules(stage)
-        signals, signal_lengths = batch.sig
-        hop = self.hparams.sample_rate * self.hparams.hop_length // 1000
-        frames = valid_frames(signal_lengths, signals.shape[1], hop)  # (B,)
-        features = self.hparams.compute_features(signals)  # (B, frames, mels)
-        features = modules["normalize"](
-            features, frames / features.shape[1], epoch=self.hparams.epoch_counter.current
+        modules, hparams = self.stage_modules(stage), self.hparams
+        hop = hparams.sample_rate * hparams.hop_length // 1000
+        front_end = FrontEnd(hparams.compute_features, modules["normalize"], modules["CNN"], hop)
+        signals, lengths = batch.sig
+        return front_end(
+            signals,
+            from_relative(lengths, signals.shape[1]),
+            epoch=hparams.epoch_counter.current,
+            augment=hparams.fea_augment if stage == sb.Stage.TRAIN else None,
         )
-        if stage == sb.Stage.TRAIN and self.hparams.fea_augment is not None:
-            features, _ = self.hparams.fea_augment(features, frames / features.shape[1])
-        features = modules["CNN"](features, frames)
-        encoder_frames = self.bare_modules["CNN"].subsampled(frames)
-        return features, encoder_frames / features.shape[1]
 
     @property
-    def bare_modules(self):
+    def unwrapped_modules(self):
         """The modules without DistributedDataParallel, whose forward all processes must enter."""
-        wrapped = torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel
-        return {
-            name: module.module if isinstance(module, wrapped) else module
-            for name, module in self.modules.items()
-        }
+        return {name: unwrapped(module) for name, module in self.modules.items()}
 
     # What happens around training
 

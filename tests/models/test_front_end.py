@@ -6,7 +6,7 @@ from speechbrain.lobes.features import Fbank
 from speechbrain.lobes.models import convolution
 
 from summarymixing_sb import ConvolutionFrontEnd
-from summarymixing_sb.models.front_end import valid_frames
+from summarymixing_sb.lengths import feature_frames, from_relative
 
 OPTIONS = {
     "input_shape": (None, None, 80),
@@ -23,15 +23,14 @@ OPTIONS = {
 def test_valid_frames_are_those_of_the_utterance_alone():
     fbank = Fbank(sample_rate=16000, n_fft=512, win_length=32, n_mels=80)
     samples = torch.tensor([16000, 15999, 8080, 8079, 3])
-    counted = valid_frames(samples / 16000, 16000, 160)
+    counted = feature_frames(from_relative(samples / 16000, 16000), 160)
     assert counted.tolist() == [fbank(torch.rand(1, n)).shape[1] for n in samples.tolist()]
 
 
 def test_valid_frames_of_long_recordings():
     samples = torch.tensor([16_000_000, 15_999_999, 12_345_679])  # up to 1000 seconds
-    assert valid_frames(samples / samples[0], int(samples[0]), 160).tolist() == [
-        n // 160 + 1 for n in samples.tolist()
-    ]
+    counted = from_relative(samples / samples[0], int(samples[0]))
+    assert feature_frames(counted, 160).tolist() == [n // 160 + 1 for n in samples.tolist()]
 
 
 @pytest.mark.parametrize("residual", [False, True])

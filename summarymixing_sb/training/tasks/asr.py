@@ -6,6 +6,7 @@ from speechbrain.utils.Accuracy import AccuracyStats
 from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.decoding.build import METHODS, build_decoder
 from summarymixing_sb.evaluation import score, write_test_results
+from summarymixing_sb.lengths import to_relative
 from summarymixing_sb.training.brain import EncoderBrain
 
 
@@ -68,7 +69,8 @@ class ASRBrain(EncoderBrain):
         """
         batch = batch.to(self.device)
         modules = self.stage_modules(stage)
-        features, lengths = self.front_end(batch, stage)
+        features, frames = self.front_end(batch, stage)
+        lengths = to_relative(frames, features.shape[1])
         tokens = batch.tokens_bos.data if self.has_decoder else None
         encoded, decoded = modules["Transformer"](
             features, tokens, lengths, pad_idx=self.hparams.pad_index
@@ -126,7 +128,7 @@ class ASRBrain(EncoderBrain):
         if stage not in self.decoders:
             method = getattr(self.hparams, f"{stage}_decoding")
             self.decoders[stage] = self.build_decoder(
-                method, self.hparams, self.bare_modules, self.targets.tokenizer, stage
+                method, self.hparams, self.unwrapped_modules, self.targets.tokenizer, stage
             )
         return self.decoders[stage]
 

@@ -3,11 +3,11 @@
 import speechbrain as sb
 import torch
 import torch.nn.functional as F
-from speechbrain.dataio.dataio import length_to_mask
 
 from summarymixing_sb.data.targets import NO_LABEL, Labels
 from summarymixing_sb.evaluation import write_label_results
 from summarymixing_sb.evaluation.slu import intent_scores
+from summarymixing_sb.lengths import padding_mask, to_relative
 from summarymixing_sb.pooling import utterance_mean
 from summarymixing_sb.training.brain import EncoderBrain
 
@@ -38,11 +38,11 @@ class IntentBrain(EncoderBrain):
         """From waveforms to a score for each label, (B, C)."""
         batch = batch.to(self.device)
         modules = self.stage_modules(stage)
-        features, lengths = self.front_end(batch, stage)
+        features, frames = self.front_end(batch, stage)
+        lengths = to_relative(frames, features.shape[1])
         encoded, _ = modules["Transformer"](features, None, lengths)  # (B, T, D)
-        frames = torch.round(lengths * encoded.shape[1])
-        padding_mask = ~length_to_mask(frames, max_len=encoded.shape[1]).bool()
-        pooled = utterance_mean(encoded, padding_mask).squeeze(1)  # (B, D)
+        mask = padding_mask(frames, encoded.shape[1])
+        pooled = utterance_mean(encoded, mask).squeeze(1)  # (B, D)
         return modules["label_lin"](pooled).float()
 
     def compute_objectives(self, predictions, batch, stage):

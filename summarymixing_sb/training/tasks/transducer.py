@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import speechbrain as sb
-import torch
 import torch.nn.functional as F
 from torchaudio.functional import rnnt_loss
 
 from summarymixing_sb.decoding.transducer import METHODS, build_transducer_decoder
+from summarymixing_sb.lengths import from_relative, subsampling_factor, to_relative
 from summarymixing_sb.training.streaming_eval import read_chunk_tests, write_streaming_table
 from summarymixing_sb.training.tasks.asr import ASRBrain
 
@@ -69,14 +69,14 @@ class TransducerBrain(ASRBrain):
         """
         batch = batch.to(self.device)
         modules = self.stage_modules(stage)
-        features, lengths = self.front_end(batch, stage)
+        features, frames = self.front_end(batch, stage)
+        lengths = to_relative(frames, features.shape[1])
         encoded, _ = modules["Transformer"](
             features, None, lengths, dynchunktrain_config=self.chunks(stage)
         )
         # the loss wants no frame behind the longest utterance, and the joint no work on it
-        frames = torch.round(lengths * encoded.shape[1])
         encoded = encoded[:, : int(frames.max())]  # (B, T, D)
-        lengths = frames / encoded.shape[1]
+        lengths = to_relative(frames, encoded.shape[1])
         # the head takes part when its loss does not: DistributedDataParallel expects every gradient
         ctc = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
         words = None
@@ -138,9 +138,7 @@ class TransducerBrain(ASRBrain):
 
     def frame_ms(self):
         """Milliseconds from one frame of the encoder to the next."""
-        many = torch.tensor(2**20)
-        stride = round(2**20 / int(self.bare_modules["CNN"].subsampled(many)))
-        return stride * self.hparams.hop_length
+        return subsampling_factor(self.unwrapped_modules["CNN"]) * self.hparams.hop_length
 
     def decoding(self):
         """Describe the decoding of test sets; there is no language model."""
@@ -178,6 +176,6 @@ def transducer_loss(logits, tokens, lengths, token_lengths, blank_index):
     >>> round(float(probability), 5), 2 / 4**3
     (0.03125, 0.03125)
     """
-    frames = torch.round(lengths * logits.shape[1]).int()
-    counts = torch.round(token_lengths * tokens.shape[1]).int()
+    frames = from_relative(lengths, logits.shape[1]).int()
+    counts = from_relative(token_lengths, tokens.shape[1]).int()
     return rnnt_loss(logits, tokens.int(), frames, counts, blank=blank_index, reduction="mean")

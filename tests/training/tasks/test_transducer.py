@@ -9,6 +9,7 @@ import torch
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
+from summarymixing_sb.lengths import to_relative
 from summarymixing_sb.training.config import check_settings, load_hparams, read_settings
 from summarymixing_sb.training.streaming_eval import ChunkTest
 from summarymixing_sb.training.tasks.transducer import TransducerBrain, transducer_loss
@@ -145,7 +146,8 @@ def test_tests_have_the_chunks_of_their_condition(brain, items):
         with torch.no_grad():
             output = brain.compute_forward(PaddedBatch(items), sb.Stage.TEST)
         outputs[condition] = output["ctc"]
-    features, lengths = brain.front_end(PaddedBatch(items), sb.Stage.TEST)
+    features, frames = brain.front_end(PaddedBatch(items), sb.Stage.TEST)
+    lengths = to_relative(frames, features.shape[1])
     for condition, found in outputs.items():
         encoded, _ = brain.modules["Transformer"](
             features, None, lengths, dynchunktrain_config=condition.config
