@@ -1,17 +1,29 @@
 """SummaryMixing, a linear-time replacement of self-attention, for SpeechBrain."""
 
-from summarymixing_sb.encoders.contextnet import ContextNet
-from summarymixing_sb.mixers import SummaryMixing
-from summarymixing_sb.models.front_end import ConvolutionFrontEnd
+from summarymixing_sb.encoders import (
+    BranchformerEncoder,
+    ConformerEncoder,
+    ContextNet,
+    TransformerEncoder,
+)
+from summarymixing_sb.mixers import Mixer, SummaryMixing
+from summarymixing_sb.models.front_end import ConvolutionFrontEnd, FrontEnd
+from summarymixing_sb.models.predictor import Predictor
 from summarymixing_sb.models.transformer_asr import TransformerASR
 from summarymixing_sb.registry import build_mixer, list_mixers, register_mixer
 from summarymixing_sb.version import __version__
 
 __all__ = [
+    "BranchformerEncoder",
+    "ConformerEncoder",
     "ContextNet",
     "ConvolutionFrontEnd",
+    "FrontEnd",
+    "Mixer",
+    "Predictor",
     "SummaryMixing",
     "TransformerASR",
+    "TransformerEncoder",
     "__version__",
     "build_mixer",
     "list_mixers",

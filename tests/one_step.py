@@ -107,7 +107,7 @@ def train_a_step_and_decode(brain):
     """
     batch = two_utterances(brain)
     brain.on_stage_start(sb.Stage.TRAIN, 1)
-    model = brain.hparams.model
+    model = brain.model
     before = {key: p.clone() for key, p in model.named_parameters()}
     brain.modules.train()
     for _ in range(2):  # a warm-up may begin with a learning rate of 0

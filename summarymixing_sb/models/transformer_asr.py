@@ -1,7 +1,16 @@
-"""TransformerASR, the class that YAML files name."""
+"""TransformerASR: the encoder-decoder that YAML files name.
+
+Letters: B batch, T frames, C frames of a chunk, U tokens, K beams of an utterance, D model width.
+"""
 
 import torch
-from speechbrain.lobes.models.transformer.Transformer import get_key_padding_mask
+from speechbrain.lobes.models.transformer.Transformer import (
+    NormalizedEmbedding,
+    TransformerDecoder,
+    get_key_padding_mask,
+    get_lookahead_mask,
+)
+from speechbrain.lobes.models.transformer.TransformerASR import TransformerASRStreamingContext
 from speechbrain.nnet.activations import Swish
 from speechbrain.nnet.attention import RelPosEncXL
 from speechbrain.nnet.containers import ModuleList
@@ -9,16 +18,17 @@ from speechbrain.nnet.linear import Linear
 from torch import nn
 
 from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder, TransformerEncoder
+from summarymixing_sb.lengths import from_relative, padding_mask
 from summarymixing_sb.mixers import Mixer
 from summarymixing_sb.mixers.positions import SinusoidalPositions
-from summarymixing_sb.models.decoder import TextDecoding, padding_mask
-from summarymixing_sb.models.streaming import StreamEncoding
-from summarymixing_sb.registry import list_mixers, mixer_class
+from summarymixing_sb.models.summary_decoder import SummaryDecoder
+from summarymixing_sb.registry import mixer_class, options_by_mixer
 
 ENCODERS = ("branchformer", "conformer", "transformer")
+DECODER_ATTENTION_TYPES = ("regularMHA", "SummaryMixing")
 
 
-class TransformerASR(StreamEncoding, TextDecoding):
+class TransformerASR(nn.Module):
     """SpeechBrain's TransformerASR with any mixer in its encoder, SummaryMixing in its decoder.
 
     It takes the arguments of ``speechbrain.lobes.models.transformer.TransformerASR`` and has its
@@ -35,7 +45,7 @@ class TransformerASR(StreamEncoding, TextDecoding):
     d_model : int
         Width D of encoder and decoder.
     nhead : int
-        Heads of the mixer and of the decoder's attention.
+        Heads of the mixer.
     num_encoder_layers, num_decoder_layers : int
         Number of layers. Without decoder layers the model is for CTC. Without encoder layers the
         front end is the whole encoder (:class:`summarymixing_sb.ContextNet`): a projection and a
@@ -59,9 +69,9 @@ class TransformerASR(StreamEncoding, TextDecoding):
     conformer_activation, branchformer_activation : type
         Classes of the activations of these encoders.
     attention_type : str
-        Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`, or the dotted path of a class.
     max_length : int
-        Not used: there is no longest utterance.
+        Not used, SpeechBrain's argument: there is no longest utterance.
     causal : bool
         Whether no frame of the encoder may see a later one.
     csgu_linear_units, gate_activation, use_linear_after_conv
@@ -76,7 +86,9 @@ class TransformerASR(StreamEncoding, TextDecoding):
         takes its own, so that one YAML serves every ``attention_type``.
     decoder_attention_type : str
         Self-attention of the decoder: "regularMHA", or "SummaryMixing", the mean of the tokens so
-        far, with ``nhead`` heads and SummaryMixing's ``mixer_options``.
+        far, with SummaryMixing's ``mixer_options``.
+    decoder_nhead : int, optional
+        Heads of the decoder's attention; ``nhead`` by default.
 
     Raises
     ------
@@ -124,6 +136,7 @@ class TransformerASR(StreamEncoding, TextDecoding):
         layerdrop_prob=0.0,
         mixer_options=None,
         decoder_attention_type="regularMHA",
+        decoder_nhead=None,
     ):
         super().__init__()
         if encoder_module not in ENCODERS:
@@ -143,7 +156,7 @@ class TransformerASR(StreamEncoding, TextDecoding):
                 f"{causal}."
             )
         position = mixer_class(attention_type).position if num_encoder_layers else "none"
-        options = _by_mixer(attention_type, mixer_options)
+        options = options_by_mixer(attention_type, mixer_options)
 
         shared = {
             "num_layers": num_encoder_layers,
@@ -199,7 +212,7 @@ class TransformerASR(StreamEncoding, TextDecoding):
             tgt_vocab,
             d_model,
             options.get("SummaryMixing"),
-            nhead=nhead,
+            nhead=decoder_nhead or nhead,
             d_ffn=d_ffn,
             dropout=dropout,
             activation=activation,
@@ -207,8 +220,28 @@ class TransformerASR(StreamEncoding, TextDecoding):
         )
         self._init_params()
 
+    def _build_decoder(
+        self, attention_type, num_layers, tgt_vocab, d_model, mixer_options, **layer_options
+    ):
+        """Make the decoder's modules, under SpeechBrain's names."""
+        if attention_type not in DECODER_ATTENTION_TYPES:
+            raise ValueError(
+                f"Unknown decoder_attention_type {attention_type!r}: "
+                f"{' or '.join(DECODER_ATTENTION_TYPES)}."
+            )
+        self.num_decoder_layers = num_layers
+        self.decoder_attention_type = attention_type
+        if num_layers == 0:
+            return
+        self.custom_tgt_module = ModuleList(NormalizedEmbedding(d_model, tgt_vocab))
+        options = {"num_layers": num_layers, "d_model": d_model, **layer_options}
+        if attention_type == "SummaryMixing":
+            self.decoder = SummaryDecoder(mixer_options=mixer_options, **options)
+        else:
+            self.decoder = TransformerDecoder(causal=True, attention_type=attention_type, **options)
+
     def _init_params(self):
-        """Xavier normal everywhere, as in SpeechBrain; mixers then mend what that gets wrong."""
+        """Draw Xavier normal weights, as SpeechBrain does; then let mixers draw theirs anew."""
         for parameter in self.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_normal_(parameter)
@@ -251,7 +284,7 @@ class TransformerASR(StreamEncoding, TextDecoding):
         decoder_out, _ = self._decode(
             tgt,
             encoder_out,
-            _absolute(wav_len, encoder_out),
+            _frames(wav_len, encoder_out),
             tgt_padding_mask=get_key_padding_mask(tgt, pad_idx),
         )
         return encoder_out, *hidden_states, decoder_out
@@ -273,7 +306,7 @@ class TransformerASR(StreamEncoding, TextDecoding):
         """
         if src.dim() == 4:
             src = src.flatten(2)
-        mask = padding_mask(_absolute(wav_len, src), src)  # (B, T)
+        mask = padding_mask(_frames(wav_len, src), src.size(1))  # (B, T)
         src = self.custom_src_module(src)
         positions = None
         if self._encoder_position == "absolute":
@@ -282,12 +315,199 @@ class TransformerASR(StreamEncoding, TextDecoding):
             positions = self.positional_encoding(src)
         return self.encoder(src, mask, dynchunktrain_config, positions)
 
+    def make_streaming_context(self, dynchunktrain_config, encoder_kwargs=None):
+        """Start streams, which :meth:`encode_streaming` encodes one chunk at a time.
 
-def _by_mixer(attention_type, mixer_options):
-    """Put options under names of mixers, where they are not; alone they are attention_type's."""
-    options = mixer_options or {}
-    return options if set(options) <= set(list_mixers()) else {attention_type: options}
+        With it, SpeechBrain's streaming wrappers (``EncoderWrapper``, ``StreamingASR``) work.
+
+        Parameters
+        ----------
+        dynchunktrain_config : DynChunkTrainConfig
+            Chunk size in frames, left context in chunks. A causal encoder takes chunks of one
+            frame with all of the left context.
+        encoder_kwargs : dict, optional
+            SpeechBrain's signature: more arguments of the encoder's ``make_state``; ours has none.
+
+        Returns
+        -------
+        TransformerASRStreamingContext
+            SpeechBrain's class. What it holds does not grow with time.
+
+        Raises
+        ------
+        ValueError
+            If the mixer cannot be streamed (the message names those that can), or a causal
+            encoder is given other chunks.
+        """
+        state = self.encoder.make_state(dynchunktrain_config, **(encoder_kwargs or {}))
+        return TransformerASRStreamingContext(dynchunktrain_config, encoder_context=state)
+
+    @torch.no_grad()
+    def encode_streaming(self, src, context, wav_len=None):
+        """Encode the next chunk of every stream.
+
+        Chunk by chunk this gives what ``encode(src, dynchunktrain_config=...)`` gives.
+
+        Parameters
+        ----------
+        src : torch.Tensor
+            (B, C, input_size), or (B, C, F, channels) as a front end gives it. A chunk that is
+            shorter than the chunk size counts as a chunk, so only the last should be.
+        context : TransformerASRStreamingContext
+            From :meth:`make_streaming_context`; it takes in the chunk.
+        wav_len : torch.Tensor, optional
+            (B,) lengths relative to C, where some of the streams end before the others; 0 where
+            one has ended already. ``speechbrain.utils.streaming.split_wav_lens`` gives them.
+
+        Returns
+        -------
+        torch.Tensor
+            (B, C, D).
+
+        Raises
+        ------
+        ValueError
+            If the chunk is empty or too long, or the number of streams has changed.
+
+        Examples
+        --------
+        >>> from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
+        >>> from summarymixing_sb import TransformerASR
+        >>> model = TransformerASR(
+        ...     tgt_vocab=30, input_size=80, d_model=16, nhead=2, num_encoder_layers=2,
+        ...     num_decoder_layers=0, d_ffn=32, encoder_module="conformer",
+        ...     attention_type="SummaryMixing",
+        ... ).eval()
+        >>> recording, chunks = torch.rand(1, 50, 80), DynChunkTrainConfig(8, left_context_size=4)
+        >>> context = model.make_streaming_context(chunks)
+        >>> encoded = [model.encode_streaming(x, context) for x in recording.split(8, dim=1)]
+        >>> at_once = model.encode(recording, dynchunktrain_config=chunks)
+        >>> torch.allclose(torch.cat(encoded, dim=1), at_once, atol=1e-5)
+        True
+        """
+        state = context.encoder_context
+        mask = padding_mask(_frames(wav_len, src), src.size(1))  # (B, C)
+        src = self.custom_src_module(src.flatten(2))
+        if self._encoder_position == "absolute":
+            src = src + self.positional_encoding(src, state.position)
+        return self.encoder.step(src, state, mask)
+
+    @torch.no_grad()
+    def decode(self, tgt, encoder_out, enc_len=None):
+        """Decode the next token, as SpeechBrain's beam searchers ask for it.
+
+        Parameters
+        ----------
+        tgt : torch.Tensor
+            (B, U) tokens so far.
+        encoder_out : torch.Tensor
+            (B, T, D).
+        enc_len : torch.Tensor, optional
+            (B,) valid frames of ``encoder_out``.
+
+        Returns
+        -------
+        prediction : torch.Tensor
+            (B, U, D).
+        attention : torch.Tensor
+            (B, U, T), what the last layer attends to in the speech.
+
+        Raises
+        ------
+        ValueError
+            If the model has no decoder.
+        """
+        return self._decode(tgt, encoder_out, enc_len)
+
+    @torch.no_grad()
+    def make_decoder_state(self, encoder_out, enc_len=None, beams=1):
+        """Start to decode one token at a time.
+
+        Parameters
+        ----------
+        encoder_out : torch.Tensor
+            (B, T, D).
+        enc_len : torch.Tensor, optional
+            (B,) valid frames of ``encoder_out``.
+        beams : int
+            Hypotheses K of each utterance.
+
+        Returns
+        -------
+        summarymixing_sb.models.summary_decoder.DecoderState
+            For :meth:`decode_step`. What it holds of the text does not grow with the tokens.
+
+        Raises
+        ------
+        ValueError
+            If the model has no decoder, or its decoder has self-attention.
+        """
+        self._require_decoder()
+        if self.decoder_attention_type != "SummaryMixing":
+            raise ValueError(
+                f"A decoder with {self.decoder_attention_type} needs all tokens so far: call "
+                "decode, or build the model with decoder_attention_type='SummaryMixing'."
+            )
+        return self.decoder.make_state(
+            encoder_out, padding_mask(enc_len, encoder_out.size(1)), beams
+        )
+
+    @torch.no_grad()
+    def decode_step(self, tokens, state):
+        """Decode one token more of every hypothesis.
+
+        Parameters
+        ----------
+        tokens : torch.Tensor
+            (B K,), the K hypotheses of an utterance beside each other.
+        state : summarymixing_sb.models.summary_decoder.DecoderState
+            From :meth:`make_decoder_state`; it takes in the tokens.
+
+        Returns
+        -------
+        torch.Tensor
+            (B K, D), what :meth:`decode` gives for the last token of a prefix.
+
+        Examples
+        --------
+        >>> from summarymixing_sb import TransformerASR
+        >>> model = TransformerASR(
+        ...     tgt_vocab=30, input_size=80, d_model=16, nhead=2, num_encoder_layers=1,
+        ...     num_decoder_layers=1, d_ffn=32, attention_type="SummaryMixing",
+        ...     decoder_attention_type="SummaryMixing",
+        ... ).eval()
+        >>> encoder_out, prefix = torch.rand(1, 50, 16), torch.tensor([[1, 7, 4]])
+        >>> state = model.make_decoder_state(encoder_out)
+        >>> for token in prefix[0]:
+        ...     last = model.decode_step(token.view(1), state)
+        >>> torch.allclose(last, model.decode(prefix, encoder_out)[0][:, -1], atol=1e-5)
+        True
+        """
+        x = self.custom_tgt_module(tokens.unsqueeze(1))  # (B K, 1, D)
+        if self._decoder_has_positions:
+            x = x + self.positional_encoding_decoder(x, state.position)
+        return self.decoder.step(x, state).squeeze(1)
+
+    def _decode(self, tgt, encoder_out, enc_len=None, tgt_padding_mask=None):
+        self._require_decoder()
+        masks = {
+            "tgt_key_padding_mask": tgt_padding_mask,
+            "memory_key_padding_mask": padding_mask(enc_len, encoder_out.size(1)),
+        }
+        if self.decoder_attention_type == "regularMHA":
+            # As bool, like the padding masks: torch warns where the types differ.
+            masks["tgt_mask"] = get_lookahead_mask(tgt).isinf()  # (U, U)
+        tgt = self.custom_tgt_module(tgt)
+        if self._decoder_has_positions:
+            tgt = tgt + self.positional_encoding_decoder(tgt)
+        out, _, attentions = self.decoder(tgt, encoder_out, **masks)
+        return out, attentions[-1]
+
+    def _require_decoder(self):
+        if self.num_decoder_layers == 0:
+            raise ValueError("This model has no decoder (num_decoder_layers=0): tgt must be None.")
 
 
-def _absolute(wav_len, src):
-    return None if wav_len is None else torch.round(wav_len * src.size(1))  # (B,)
+def _frames(wav_len, src):
+    """Count valid frames from SpeechBrain's relative lengths; None without them."""
+    return None if wav_len is None else from_relative(wav_len, src.size(1))  # (B,)

@@ -1,4 +1,4 @@
-"""What the Brains of all tasks share: front end, learning rate, checkpoints, time that is spent."""
+"""The base class of all tasks' Brains: front end, learning rate, checkpoints, times."""
 
 import logging
 import time
@@ -11,19 +11,21 @@ from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.lengths import from_relative
 from summarymixing_sb.models.front_end import FrontEnd, unwrapped
+from summarymixing_sb.models.parts import ModelParts
 from summarymixing_sb.training.checkpoints import (
     Stopwatch,
     another_model,
     end_of_epoch,
     load_average,
 )
-from summarymixing_sb.training.memory_check import try_batches
+from summarymixing_sb.training.memory_check import check_memory
+from summarymixing_sb.training.schedules import LearningRate
 
 logger = get_logger(__name__)
 
 
 class EncoderBrain(sb.Brain):
-    """Train and test what stands on an encoder of speech.
+    """Training and testing of models with an encoder of speech.
 
     A task is a subclass. It writes ``compute_forward``, ``compute_objectives``, ``stage_stats``,
     ``write_results``, ``given_targets`` and ``make_targets``, and names its `error_key`.
@@ -33,26 +35,28 @@ class EncoderBrain(sb.Brain):
     Parameters
     ----------
     targets : Tokens or Labels
-        What the model learns to write, see :mod:`summarymixing_sb.data.targets`.
+        The model's outputs, see :mod:`summarymixing_sb.data.targets`.
     **kwargs
-        Those of `speechbrain.Brain`. The modules have ``normalize``, ``CNN`` and ``Transformer``
-        besides the heads of the task.
+        Arguments of `speechbrain.Brain`. The modules are ``normalize``, ``CNN``, ``Transformer``
+        and the heads of the task.
 
     Attributes
     ----------
     error_key : str
-        The statistic of validation, better when lower, by which checkpoints may be chosen.
+        The validation score, better when lower, by which checkpoints may be chosen.
     outputs_as_targets : bool
         Whether the training data decide on ``output_neurons``.
-    trial : tuple or None
-        What :func:`summarymixing_sb.training.memory_check.try_batches` takes after the Brain,
-        tried before training starts.
+    model : ModelParts
+        The trained modules by name, as checkpoints hold them.
+    longest_batches : tuple or None
+        Arguments, after the Brain, of
+        :func:`summarymixing_sb.training.memory_check.check_memory`, called before the first epoch.
     loader_generator : torch.Generator
-        For the loader of training batches.
+        Generator of the loader of training batches.
     test_conditions : sequence
-        What each test set is tested under, one after the other; one None where there is no choice.
+        Conditions of the tests of each test set; one None where there is no choice.
     test_condition : object
-        The one of now.
+        The condition of the current test.
     """
 
     error_key = None
@@ -63,19 +67,26 @@ class EncoderBrain(sb.Brain):
     def __init__(self, targets, **kwargs):
         super().__init__(**kwargs)
         self.targets = targets
-        self.trial = None
+        self.model = ModelParts(self.modules)
+        self.learning_rate = LearningRate(self.hparams.lr_annealing)
+        self.longest_batches = None
         self.tested_checkpoints = None
         # its own generator, so that starting an epoch draws nothing from the global one
         self.loader_generator = torch.Generator()
         self.stopwatch = Stopwatch()
         if self.checkpointer is not None:
+            self.checkpointer.add_recoverable("model", self.model)
             self.checkpointer.add_recoverable("stopwatch", self.stopwatch, optional_load=True)
+            if not self.learning_rate.is_saved:
+                recoverables, schedule = self.checkpointer.recoverables, self.hparams.lr_annealing
+                for name in [name for name, what in recoverables.items() if what is schedule]:
+                    del recoverables[name]
         self.tensorboard = None
         if self.hparams.tensorboard:
             folder = f"{self.hparams.output_folder}/tensorboard"
             self.tensorboard = sb.utils.train_logger.TensorboardLogger(folder)
 
-    # What a task says of itself, before and after its Brain is built
+    # What a task defines
 
     @classmethod
     def check_settings(cls, settings):
@@ -112,7 +123,7 @@ class EncoderBrain(sb.Brain):
     def compare_tests(self, folder):
         """Write and print, after the last test, what compares the conditions."""
 
-    # What happens to a batch
+    # Batches
 
     def evaluate_batch(self, batch, stage):
         """Evaluate a batch and count how long that takes."""
@@ -154,10 +165,10 @@ class EncoderBrain(sb.Brain):
         """The modules without DistributedDataParallel, whose forward all processes must enter."""
         return {name: unwrapped(module) for name, module in self.modules.items()}
 
-    # What happens around training
+    # Training
 
     def on_fit_start(self):
-        """Resume from the latest checkpoint, then try the longest batches."""
+        """Resume from the latest checkpoint, then check the memory of the longest batches."""
         try:
             super().on_fit_start()
         except RuntimeError as error:
@@ -166,13 +177,13 @@ class EncoderBrain(sb.Brain):
             raise another_model(self.checkpointer, error) from error
         self.stopwatch.start()
         counter = self.hparams.epoch_counter
-        if self.trial is not None and counter.current < counter.limit:
-            try_batches(self, *self.trial)
+        if self.longest_batches is not None and counter.current < counter.limit:
+            check_memory(self, *self.longest_batches)
 
     def on_fit_batch_start(self, batch, should_step):
         """Set the learning rate before the optimiser's step, so that the first is warmed up too."""
         if should_step:
-            self.hparams.lr_annealing(self.optimizer)
+            self.learning_rate.before_step(self.optimizer, self.optimizer_step + 1)
 
     def _should_save_intra_epoch_ckpt(self, last_ckpt_time, steps_since_ckpt):
         """Save between optimiser steps only: gradients that are being summed are not saved."""
@@ -180,14 +191,14 @@ class EncoderBrain(sb.Brain):
         return due and self.step % self.grad_accumulation_factor == 0
 
     def on_stage_start(self, stage, epoch=None):
-        """Forget the last stage."""
+        """Reset what a stage collects."""
         self.ids, self.references, self.hypotheses = [], [], []
         self.seconds = self.seconds_audio = 0.0
         if stage == sb.Stage.TRAIN:
             self.loader_generator.manual_seed(self.hparams.seed + epoch)
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
-        """Log what the stage gave, and save a checkpoint after validation."""
+        """Log the statistics of the stage, and save a checkpoint after validation."""
         if stage == sb.Stage.TRAIN:
             self.train_loss = stage_loss
             return
@@ -196,6 +207,7 @@ class EncoderBrain(sb.Brain):
             self.test_stats = stats
         else:
             self._log_epoch(epoch, stats)
+            self.learning_rate.after_epoch(self.optimizer, epoch, stats["loss"])
             self._save_epoch(epoch, stats)
 
     def _log_epoch(self, epoch, stats):
@@ -224,14 +236,14 @@ class EncoderBrain(sb.Brain):
             verbosity=logging.DEBUG,
         )
 
-    # What happens around testing
+    # Testing
 
     def on_evaluate_start(self, max_key=None, min_key=None):
         """Average checkpoints in memory, once for all test sets."""
         if self.tested_checkpoints is None:
             self.tested_checkpoints = load_average(
                 self.checkpointer,
-                self.hparams.model,
+                self.model,
                 self.hparams.normalize,
                 self.hparams.avg_checkpoints,
                 self.hparams.avg_checkpoints_by,

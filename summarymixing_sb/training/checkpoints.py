@@ -1,8 +1,9 @@
-"""What SpeechBrain's checkpoints lack: the model's identity, averaging in memory, random state."""
+"""Checkpoints: the model's identity, averages in memory, random states, training time."""
 
 import json
 import random
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,10 +14,15 @@ from speechbrain.utils.checkpoints import (
     mark_as_saver,
     register_checkpoint_hooks,
 )
-from speechbrain.utils.distributed import main_process_only
+from speechbrain.utils.distributed import (
+    if_main_process,
+    is_distributed_initialized,
+    main_process_only,
+)
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.files import atomic_open
+from summarymixing_sb.models.parts import name_parts
 
 logger = get_logger(__name__)
 
@@ -46,7 +52,7 @@ def check_same_model(checkpointer, identity):
     """
     file = Path(checkpointer.checkpoints_dir) / IDENTITY_FILE
     if checkpointer.list_checkpoints() and file.is_file():
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = _upgraded(json.loads(file.read_text(encoding="utf-8")), identity)
         # through JSON, as the other side has been
         identity = json.loads(json.dumps(identity))
         if "targets" not in identity:
@@ -60,6 +66,16 @@ def check_same_model(checkpointer, identity):
             raise another_model(checkpointer, "; ".join(differ[:5]))
     elif "targets" in identity:
         _write_identity(file, identity)
+
+
+def _upgraded(known, identity):
+    """Write an identity of an earlier version as this one would."""
+    known = dict(known)
+    if "Transformer.decoder_nhead" in identity:
+        known.setdefault("Transformer.decoder_nhead", known.get("Transformer.nhead"))
+    if known.get("predictor.!") == "!new:summarymixing_sb.predictor.Predictor":
+        known["predictor.!"] = "!new:summarymixing_sb.Predictor"
+    return known
 
 
 def another_model(checkpointer, difference):
@@ -80,8 +96,10 @@ def load_average(checkpointer, model, normalizer, number, by):
     ----------
     checkpointer : speechbrain.utils.checkpoints.Checkpointer
         Its recoverable ``model`` is averaged; ``normalizer`` comes from the latest of them.
-    model, normalizer : torch.nn.Module
-        Receive what is loaded.
+    model : ModelParts
+        Receives the average.
+    normalizer : torch.nn.Module
+        Receives its statistics.
     number : int
         How many checkpoints, at most.
     by : str
@@ -112,16 +130,26 @@ def load_average(checkpointer, model, normalizer, number, by):
         )
     latest = max(found, key=lambda checkpoint: checkpoint.meta["unixtime"])
     try:
-        model.load_state_dict(average_checkpoints(found, "model"))
+        model.load_state_dict(
+            average_checkpoints(
+                found,
+                "model",
+                # names of parts, also where a run was begun by an earlier version
+                parameter_loader=lambda *args, **kw: name_parts(torch.load(*args, **kw), model),
+            )
+        )
     except RuntimeError as error:
         raise another_model(checkpointer, error) from error
     Checkpointer(checkpointer.checkpoints_dir, {"normalizer": normalizer}).load_checkpoint(latest)
     return found
 
 
-@register_checkpoint_hooks
+@partial(register_checkpoint_hooks, save_on_main_only=False)
 class RandomState:
     """State of the random number generators, so that a resumed run goes on as if never stopped.
+
+    Of several processes, each has its own state. A process that a resumed run has more than before
+    keeps the state that it has.
 
     With `num_workers` above 0 this holds at the end of an epoch only: in the middle of one, the
     workers have drawn ahead.
@@ -144,16 +172,25 @@ class RandomState:
             torch.cuda.set_rng_state(state["cuda"])
 
     @mark_as_saver
-    @main_process_only
     def save(self, path):
-        """Write the state to a checkpoint."""
-        torch.save(self.capture(), path)
+        """Write the states of all processes to a checkpoint; each of them calls this."""
+        states = [self.capture()]
+        if is_distributed_initialized():
+            states = [None] * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(states, self.capture())
+        if if_main_process():
+            torch.save(states, path)
 
     @mark_as_loader
     def load(self, path, end_of_epoch):
-        """Read the state from a checkpoint."""
+        """Read the state of this process from a checkpoint."""
         del end_of_epoch
-        self.restore(torch.load(path))
+        states = torch.load(path)
+        # versions before 0.2 saved the state of the main process alone
+        states = states if isinstance(states, list) else [states]
+        rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
+        if rank < len(states):
+            self.restore(states[rank])
 
 
 @register_checkpoint_hooks

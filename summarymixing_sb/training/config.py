@@ -11,13 +11,6 @@ from hyperpyyaml import load_hyperpyyaml, resolve_references
 from ruamel.yaml import YAML
 from speechbrain.utils.run_opts import HELP_TEXTS
 
-# The parts of a YAML file that say which model it is, features included
-MODEL_KEYS = (
-    *("compute_features", "normalize", "CNN", "Transformer"),
-    *("ctc_lin", "seq_lin", "label_lin"),
-    *("predictor", "enc_lin", "pred_lin", "joint", "transducer_lin"),
-)
-
 
 def parse_command_line(argv):
     """Split a command line into YAML file, run options and overrides.
@@ -135,7 +128,7 @@ def check_settings(settings, task):
 
 
 def model_identity(settings):
-    """Describe the model and its features, leaving out what may change between runs of one model.
+    """Describe the model and its features, without what may change between runs of one model.
 
     Parameters
     ----------
@@ -148,8 +141,9 @@ def model_identity(settings):
         Dotted names to values, without dropout rates.
     """
     identity = {}
-    for key in MODEL_KEYS:
-        _flatten(key, settings.get(key), identity)
+    _flatten("compute_features", settings["compute_features"], identity)
+    for name, part in settings["modules"].items():
+        _flatten(name, part, identity)
     return identity
 
 

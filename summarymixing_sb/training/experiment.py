@@ -1,4 +1,4 @@
-"""A whole experiment, as a recipe's ``train.py`` runs it: prepare, train, test."""
+"""A whole experiment as a recipe's ``train.py`` runs it: prepare, train, test."""
 
 import shlex
 import sys
@@ -16,6 +16,7 @@ from speechbrain.utils.logger import get_logger
 from summarymixing_sb.data.batches import leave_out, make_batches, make_dataset, read_manifests
 from summarymixing_sb.data.manifests import annotated_counts
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
+from summarymixing_sb.models.front_end import require_subsampling
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
 from summarymixing_sb.training.config import (
     check_settings,
@@ -26,6 +27,7 @@ from summarymixing_sb.training.config import (
 )
 from summarymixing_sb.training.memory_check import longest_batches
 from summarymixing_sb.training.pretrained import load_pretrained_encoder
+from summarymixing_sb.training.schedules import LearningRate
 from summarymixing_sb.training.tasks import task_class
 
 logger = get_logger(__name__)
@@ -48,7 +50,7 @@ def run_experiment(argv, prepare):
     Returns
     -------
     EncoderBrain
-        The Brain after testing, for who wants to look into it.
+        The Brain after testing.
 
     Raises
     ------
@@ -67,6 +69,8 @@ def run_experiment(argv, prepare):
         targets.check(settings)
 
     hparams = load_hparams(hparams_file, overrides)
+    require_subsampling(hparams["modules"]["CNN"])
+    LearningRate(hparams["lr_annealing"])
     _make_folder(hparams, hparams_file, overrides, run_opts)
     identity = model_identity(settings)
     run_on_main(check_same_model, [hparams["checkpointer"], identity])
@@ -135,7 +139,7 @@ def _train(brain, hparams):
     durations = [item["duration"] for item in data.values()]
     longest = longest_batches(list(batches), durations, brain.targets.lengths(data.values()))
     slowest = min(hparams["speed_changes"] or [100]) / 100
-    brain.trial = (train_set, longest, slowest)
+    brain.longest_batches = (train_set, longest, slowest)
     # the Brain then draws new batches for each epoch, the same ones when it is resumed
     brain.train_sampler = batches
 
@@ -145,7 +149,12 @@ def _train(brain, hparams):
         hparams,
     )
     if hparams.get("pretrained_encoder") and not hparams["checkpointer"].list_checkpoints():
-        load_pretrained_encoder(hparams["pretrained_encoder"], hparams)
+        load_pretrained_encoder(
+            hparams["pretrained_encoder"],
+            brain.model,
+            hparams["normalize"],
+            hparams["output_folder"],
+        )
     workers = {"num_workers": hparams["num_workers"]}
     brain.fit(
         hparams["epoch_counter"],
@@ -183,7 +192,7 @@ def _write_results(brain, hparams, split, run):
         "task": hparams["task"],
         "annotated_utterances": annotated_counts(hparams["manifest_folder"]).get(split),
         "hours_audio": brain.seconds_audio / 3600,
-        "parameters": sum(p.numel() for p in hparams["model"].parameters()),
+        "parameters": sum(p.numel() for p in brain.model.parameters()),
         "seconds": brain.seconds,
         "training_seconds": max(ckpt.meta.get("training_seconds", 0) for ckpt in checkpoints),
         "peak_memory_mb": peak_memory_mb(brain.device),

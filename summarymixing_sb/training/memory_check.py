@@ -1,4 +1,4 @@
-"""Try the longest training batches before the first epoch: a lack of memory shows at once."""
+"""A check before the first epoch that the longest training batches fit into memory."""
 
 import math
 from contextlib import contextmanager
@@ -47,11 +47,11 @@ def longest_batches(batches, durations, num_tokens):
     return [batch for index, batch in enumerate(largest) if batch not in largest[:index]]
 
 
-def try_batches(brain, dataset, batches, slowest=1.0):
+def check_memory(brain, dataset, batches, slowest=1.0):
     """Run batches forward and backward without training on them.
 
     Weights, gradients, the statistics of the normaliser, buffers and random numbers are afterwards
-    as they were. Every process tries the same batches, so all take part in the same collectives.
+    as they were. Every process runs the same batches, so all take part in the same collectives.
 
     Parameters
     ----------

@@ -7,17 +7,18 @@ from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.files import atomic_open
+from summarymixing_sb.models.parts import name_parts
 from summarymixing_sb.training.checkpoints import end_of_epoch
 
 logger = get_logger(__name__)
 
-FRONT_END = "0."
-# In the model's list: the front end, then of the Transformer what stands before its decoder
-ENCODER = (FRONT_END, "1.custom_src_module.", "1.encoder.")
+FRONT_END = "CNN."
+# The front end, then of the Transformer what stands before its decoder
+ENCODER = (FRONT_END, "Transformer.custom_src_module.", "Transformer.encoder.")
 REPORT = "pretrained_encoder.txt"
 
 
-def load_pretrained_encoder(run, hparams):
+def load_pretrained_encoder(run, model, normalizer, output_folder):
     """Give a model the front end and the encoder of a run of this package.
 
     The run's checkpoints of whole epochs are averaged. Parameters of the same name and shape are
@@ -29,9 +30,12 @@ def load_pretrained_encoder(run, hparams):
     ----------
     run : str or Path
         The ``output_folder`` of that run.
-    hparams : dict
-        ``model`` (a ModuleList of front end, Transformer and heads), ``normalize``,
-        ``output_folder``.
+    model : ModelParts
+        Receives the parameters; its parts are ``CNN``, ``Transformer`` and the heads.
+    normalizer : InputNormalization
+        Receives the statistics.
+    output_folder : str or Path
+        Where the report goes.
 
     Raises
     ------
@@ -49,8 +53,7 @@ def load_pretrained_encoder(run, hparams):
             f"pretrained_encoder: there is no checkpoint of a whole epoch in {folder}; name the "
             "output_folder of a finished run"
         )
-    theirs = average_checkpoints(found, "model")
-    model = hparams["model"]
+    theirs = name_parts(average_checkpoints(found, "model"), ("CNN", "Transformer"))
     ours = {name: value for name, value in model.state_dict().items() if name.startswith(ENCODER)}
     problems = {name: _problem(value, theirs.get(name)) for name, value in ours.items()}
     matched = [name for name, problem in problems.items() if not problem]
@@ -62,9 +65,9 @@ def load_pretrained_encoder(run, hparams):
     model.load_state_dict({name: theirs[name] for name in matched}, strict=False)
     if all(not problem for name, problem in problems.items() if name.startswith(FRONT_END)):
         latest = max(found, key=lambda checkpoint: checkpoint.meta["unixtime"])
-        Checkpointer(folder, {"normalizer": hparams["normalize"]}).load_checkpoint(latest)
+        Checkpointer(folder, {"normalizer": normalizer}).load_checkpoint(latest)
     unused = [name for name in theirs if name.startswith(ENCODER) and name not in ours]
-    run_on_main(_report, [Path(hparams["output_folder"]) / REPORT, run, problems, unused])
+    run_on_main(_report, [Path(output_folder) / REPORT, run, problems, unused])
 
 
 def _problem(ours, theirs):

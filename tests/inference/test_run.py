@@ -27,15 +27,13 @@ def test_what_is_loaded(run, trained_run):
 def test_weights_are_the_average_of_the_checkpoints(run, trained_run):
     other = load_run(trained_run)
     with torch.no_grad():
-        for parameter in other.hparams["model"].parameters():
+        for parameter in other.brain.model.parameters():
             parameter.zero_()
     checkpoints = load_average(
-        other.brain.checkpointer, other.hparams["model"], other.hparams["normalize"], 2, "last"
+        other.brain.checkpointer, other.brain.model, other.hparams["normalize"], 2, "last"
     )
     assert len(checkpoints) == 2
-    for ours, averaged in zip(
-        run.hparams["model"].parameters(), other.hparams["model"].parameters()
-    ):
+    for ours, averaged in zip(run.brain.model.parameters(), other.brain.model.parameters()):
         assert torch.equal(ours, averaged)
         assert ours.any()
 

@@ -4,9 +4,11 @@ import pytest
 import torch
 from speechbrain.lobes.features import Fbank
 from speechbrain.lobes.models import convolution
+from speechbrain.processing.features import InputNormalization
 
 from summarymixing_sb import ConvolutionFrontEnd
 from summarymixing_sb.lengths import feature_frames, from_relative
+from summarymixing_sb.models.front_end import FrontEnd
 
 OPTIONS = {
     "input_shape": (None, None, 80),
@@ -61,3 +63,24 @@ def test_lengths_with_a_wide_kernel_are_refused():
     front_end = ConvolutionFrontEnd(**OPTIONS | {"kernel_sizes": (5, 3)})
     with pytest.raises(ValueError, match="kernels are 3 at most"):
         front_end(torch.randn(1, 50, 80), torch.tensor([50]))
+
+
+def test_a_front_end_that_counts_no_frames_is_refused():
+    theirs = convolution.ConvolutionFrontEnd(**OPTIONS)
+    message = r"CNN: speechbrain\..*ConvolutionFrontEnd has no subsampled.*summarymixing_sb\.Conv"
+    with pytest.raises(ValueError, match=message):
+        FrontEnd(Fbank(), InputNormalization(), theirs, hop=160)
+
+
+def test_an_utterance_comes_out_the_same_alone_and_in_a_batch():
+    front_end = FrontEnd(
+        Fbank(n_mels=80), InputNormalization(), ConvolutionFrontEnd(**OPTIONS), hop=160
+    )
+    signals = torch.rand(2, 16000)
+    signals[1, 8079:] = 0
+    front_end(signals, torch.tensor([16000, 8079]))  # measures the statistics
+    front_end.eval()
+    together, counts = front_end(signals, torch.tensor([16000, 8079]))
+    alone, count = front_end(signals[1:, :8079], torch.tensor([8079]))
+    assert counts[1] == count[0] == alone.size(1)
+    torch.testing.assert_close(together[1, : count[0]], alone[0], atol=1e-4, rtol=1e-4)

@@ -242,3 +242,21 @@ def test_steps_without_a_summary_decoder_are_refused():
         make(decoder_attention_type="regularMHA").make_decoder_state(encoder_out)
     with pytest.raises(ValueError, match="no decoder"):
         make(num_decoder_layers=0).make_decoder_state(encoder_out)
+
+
+@pytest.mark.parametrize("attention", ["regularMHA", "SummaryMixing"])
+def test_decoder_nhead_is_the_decoders_alone(attention):
+    model = TransformerASR(
+        **{"tgt_vocab": 5, "input_size": 8, "d_model": 16, "d_ffn": 16, "num_encoder_layers": 1},
+        **{"num_decoder_layers": 1, "encoder_module": "conformer", "nhead": 4},
+        attention_type="SummaryMixing",
+        decoder_attention_type=attention,
+        decoder_nhead=2,
+    )
+    assert model.encoder.layers[0].mha_layer.nhead == 4
+    layer = model.decoder.layers[0]
+    cross = layer.multihead_attn
+    cross = getattr(cross, "att", cross)
+    assert cross.num_heads == 2
+    own = layer.self_attn
+    assert (own.nhead if attention == "SummaryMixing" else own.att.num_heads) == 2

@@ -82,7 +82,7 @@ def train(corpus, output, hparams, *flags, **values):
 
 
 def weights(brain):
-    return {name: value.clone() for name, value in brain.hparams.model.state_dict().items()}
+    return {name: value.clone() for name, value in brain.model.state_dict().items()}
 
 
 def assert_same_weights(one, other):
@@ -202,7 +202,7 @@ def test_two_processes(corpus, tmp_path):
         "from summarymixing_sb.training.tasks.asr import ASRBrain\n"
         "from summarymixing_sb.training.experiment import run_experiment\n"
         "def compare(brain):\n"
-        "    mine = torch.cat([p.detach().flatten() for p in brain.hparams.model.parameters()])\n"
+        "    mine = torch.cat([p.detach().flatten() for p in brain.model.parameters()])\n"
         "    first = mine.clone()\n"
         "    torch.distributed.broadcast(first, src=0)\n"
         "    assert torch.equal(mine, first)\n"

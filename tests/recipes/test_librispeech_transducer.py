@@ -51,7 +51,7 @@ def run(corpus, folder, *flags, **overrides):
 
 
 def weights(brain):
-    return {name: value.clone() for name, value in brain.hparams.model.state_dict().items()}
+    return {name: value.clone() for name, value in brain.model.state_dict().items()}
 
 
 def test_tests_over_chunk_sizes(corpus, tmp_path, capsys):

@@ -99,7 +99,7 @@ def test_starts_from_a_pretrained_encoder(corpus, tmp_path):
     first = train(corpus, tmp_path / "a", "demo_slu.yaml", **SLU, **options)
     options["pretrained_encoder"] = tmp_path / "a"
     second = train(corpus, tmp_path / "b", "demo_intent.yaml", seed=1, **options)
-    one, other = (brain.hparams.model.state_dict() for brain in (first, second))
+    one, other = (brain.model.state_dict() for brain in (first, second))
     shared = [name for name in other if name.startswith(("0.", "1.encoder.", "1.custom_src"))]
     assert shared
     for name in shared:

@@ -1,9 +1,15 @@
 """Checkpoints: random state, averages in memory, the model they belong to."""
 
+import json
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from summarymixing_sb.training.checkpoints import (
     RandomState,
@@ -11,6 +17,8 @@ from summarymixing_sb.training.checkpoints import (
     check_same_model,
     load_average,
 )
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_random_state(tmp_path):
@@ -38,7 +46,7 @@ def saved(brain):
 
 def fill(brain, value):
     with torch.no_grad():
-        for parameter in brain.hparams.model.parameters():
+        for parameter in brain.model.parameters():
             parameter.fill_(value)
 
 
@@ -56,9 +64,9 @@ def test_average(saved, number, by, average, latest):
     folder = saved.checkpointer.checkpoints_dir
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     hparams = saved.hparams
-    found = load_average(saved.checkpointer, hparams.model, hparams.normalize, number, by)
+    found = load_average(saved.checkpointer, saved.model, hparams.normalize, number, by)
     assert len(found) == min(number, 3)
-    for parameter in hparams.model.parameters():
+    for parameter in saved.model.parameters():
         torch.testing.assert_close(parameter.detach(), torch.full_like(parameter, average))
     assert hparams.normalize.count == latest
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
@@ -69,7 +77,7 @@ def test_no_checkpoint_with_the_score(saved):
     with pytest.raises(
         FileNotFoundError, match="no checkpoint of a whole epoch with the score WER"
     ):
-        load_average(saved.checkpointer, hparams.model, hparams.normalize, 1, "WER")
+        load_average(saved.checkpointer, saved.model, hparams.normalize, 1, "WER")
 
 
 def test_same_model(saved):
@@ -92,3 +100,66 @@ def test_stopwatch_counts_on(tmp_path):
     first.save(tmp_path / "seconds")
     second.load(tmp_path / "seconds", end_of_epoch=True)
     assert 100 < second.seconds() < 101
+
+
+def test_every_process_has_its_own_random_state_after_a_resume(tmp_path):
+    """Two real processes save together and are restored each to its own state."""
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import sys, random, torch\n"
+        "from pathlib import Path\n"
+        "from speechbrain.utils.checkpoints import Checkpointer\n"
+        "from summarymixing_sb.training.checkpoints import RandomState\n"
+        "torch.distributed.init_process_group('gloo')\n"
+        "rank = torch.distributed.get_rank()\n"
+        "torch.manual_seed(rank), random.seed(rank)\n"
+        "checkpointer = Checkpointer(sys.argv[1], {'random': RandomState()})\n"
+        "checkpointer.save_checkpoint()\n"
+        "expected = torch.rand(2).tolist(), random.random()\n"
+        "torch.manual_seed(7), random.seed(7)\n"
+        "torch.distributed.barrier()\n"
+        "checkpointer.recover_if_possible()\n"
+        "assert (torch.rand(2).tolist(), random.random()) == expected\n"
+        "Path(sys.argv[1], f'restored{rank}').touch()\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    command += ["--master_port=0", "--rdzv_backend=c10d", "--rdzv_endpoint=localhost:0"]
+    command += [str(script), str(tmp_path / "save")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert (tmp_path / "save" / "restored0").is_file()
+    assert (tmp_path / "save" / "restored1").is_file()
+
+
+def test_random_state_of_an_earlier_version(tmp_path):
+    torch.save(RandomState.capture(), tmp_path / "state")
+    expected = torch.rand(3)
+    RandomState().load(tmp_path / "state", end_of_epoch=True)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_checkpoints_of_an_earlier_version_are_averaged_with_new_ones(saved):
+    """Versions before 0.2 named parts by their positions."""
+    newest = saved.checkpointer.find_checkpoint(ckpt_predicate=lambda c: c.meta.get("epoch") == 4)
+    names = [str(position) for position in range(len(saved.model))]
+    earlier = nn.ModuleDict(dict(zip(names, saved.model.values()))).state_dict()
+    torch.save(
+        {name: torch.full_like(v, 4.0) for name, v in earlier.items()}, newest.paramfiles["model"]
+    )
+    load_average(saved.checkpointer, saved.model, saved.hparams.normalize, 2, "last")
+    for parameter in saved.model.parameters():
+        torch.testing.assert_close(parameter.detach(), torch.full_like(parameter, 3.0))
+
+
+def test_identity_of_an_earlier_version(saved):
+    """It had no number of heads for the decoder, which had the mixer's."""
+    predictor = "!new:summarymixing_sb.predictor.Predictor"
+    earlier = {"Transformer.nhead": 4, "predictor.!": predictor, "label_lin": None, "targets": "a"}
+    file = saved.checkpointer.checkpoints_dir / "model.json"
+    file.write_text(json.dumps(earlier), encoding="utf-8")
+    now = {**earlier, "predictor.!": "!new:summarymixing_sb.Predictor"}
+    del now["label_lin"]
+    check_same_model(saved.checkpointer, {**now, "Transformer.decoder_nhead": 4})
+    with pytest.raises(ValueError, match="decoder_nhead: 4 there, 2 now"):
+        check_same_model(saved.checkpointer, {**now, "Transformer.decoder_nhead": 2})

@@ -6,13 +6,13 @@ import pytest
 import speechbrain as sb
 import torch
 
-from summarymixing_sb.training.memory_check import longest_batches, try_batches
+from summarymixing_sb.training.memory_check import check_memory, longest_batches
 
 
 def state(brain):
     """Everything that a trial must not change."""
     normalize = brain.hparams.normalize
-    values = {key: value.clone() for key, value in brain.hparams.model.state_dict().items()}
+    values = {key: value.clone() for key, value in brain.model.state_dict().items()}
     values |= {"mean": normalize.glob_mean.clone(), "std": normalize.glob_std.clone()}
     values |= {"count": torch.tensor(normalize.count), "rng": torch.get_rng_state()}
     return values
@@ -21,7 +21,7 @@ def state(brain):
 def test_changes_nothing(brain, items):
     before, drawn = state(brain), random.getstate()
     brain.on_stage_start(sb.Stage.TRAIN, 1)
-    try_batches(brain, items, [[0, 1], [2]], slowest=0.9)
+    check_memory(brain, items, [[0, 1], [2]], slowest=0.9)
     after = state(brain)
     assert before.keys() == after.keys()
     for key, value in before.items():
@@ -37,7 +37,7 @@ def test_tries_the_slowest_speed(brain, items, monkeypatch):
         "summarymixing_sb.training.memory_check._forward_backward",
         lambda brain, batch: seen.append(batch.sig.data.shape),
     )
-    try_batches(brain, items, [[0, 1]], slowest=0.5)
+    check_memory(brain, items, [[0, 1]], slowest=0.5)
     assert seen == [(2, 2 * items[0]["sig"].numel())]
 
 
@@ -55,10 +55,10 @@ def test_out_of_memory(brain, items, error, monkeypatch):
 
     monkeypatch.setattr(brain, "compute_forward", fail)
     with pytest.raises(RuntimeError, match=r"Lower max_batch_length_train \(now 80 s\)") as raised:
-        try_batches(brain, items, [[0, 1]])
+        check_memory(brain, items, [[0, 1]])
     assert "avoid_if_longer_than" not in str(raised.value)
     with pytest.raises(RuntimeError, match=r"avoid_if_longer_than \(now 20.0 s\)"):
-        try_batches(brain, items, [[0]])
+        check_memory(brain, items, [[0]])
 
 
 def test_other_errors_pass(brain, items, monkeypatch):
@@ -67,7 +67,7 @@ def test_other_errors_pass(brain, items, monkeypatch):
 
     monkeypatch.setattr(brain, "compute_forward", fail)
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        try_batches(brain, items, [[0]])
+        check_memory(brain, items, [[0]])
 
 
 def test_longest_batches_count_padding():

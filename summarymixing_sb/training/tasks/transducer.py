@@ -170,6 +170,7 @@ def transducer_loss(logits, tokens, lengths, token_lengths, blank_index):
 
     Examples
     --------
+    >>> import torch
     >>> logits = torch.zeros(1, 2, 2, 4)  # 2 frames, 1 token: 2 alignments of 3 steps
     >>> one = torch.ones(1)
     >>> probability = torch.exp(-transducer_loss(logits, torch.tensor([[3]]), one, one, 0))

@@ -1,0 +1,57 @@
+"""A model's trained parts under their names, as checkpoints hold them."""
+
+from torch import nn
+
+#: Saved apart from the model, as SpeechBrain saves it.
+NORMALIZER = "normalize"
+
+
+class ModelParts(nn.ModuleDict):
+    """The modules of a YAML file's ``modules:``, without the normaliser.
+
+    Parameters
+    ----------
+    modules : mapping of str to torch.nn.Module
+        In the order of the YAML file.
+
+    Examples
+    --------
+    >>> parts = ModelParts({"normalize": nn.Identity(), "ctc_lin": nn.Linear(2, 3)})
+    >>> sorted(parts.state_dict())
+    ['ctc_lin.bias', 'ctc_lin.weight']
+    """
+
+    def __init__(self, modules):
+        super().__init__({name: part for name, part in modules.items() if name != NORMALIZER})
+
+    def load_state_dict(self, state_dict, strict=True, assign=False):
+        """Load parameters, also those that an earlier version named by positions in a list."""
+        return super().load_state_dict(name_parts(state_dict, self), strict, assign)
+
+
+def name_parts(state_dict, names):
+    """Replace positions in a list, by which earlier versions named parts, with names.
+
+    Parameters
+    ----------
+    state_dict : dict of str to torch.Tensor
+        Parameters by name.
+    names : iterable of str
+        Names of the parts in the order of that list.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        What has a name already, or a position behind the last name, stays as it is.
+
+    Examples
+    --------
+    >>> name_parts({"0.weight": 1, "ctc_lin.weight": 2}, ["CNN"])
+    {'CNN.weight': 1, 'ctc_lin.weight': 2}
+    """
+    by_position = {str(position): name for position, name in enumerate(names)}
+    named = {}
+    for key, value in state_dict.items():
+        part, _, rest = key.partition(".")
+        named[f"{by_position.get(part, part)}.{rest}"] = value
+    return named

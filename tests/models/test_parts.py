@@ -1,0 +1,35 @@
+"""Checkpoints name the parts of a model; those of earlier versions load."""
+
+import pytest
+import torch
+from torch import nn
+
+from summarymixing_sb.models.parts import ModelParts, name_parts
+
+
+def parts():
+    return ModelParts(
+        {"normalize": nn.Identity(), "CNN": nn.Linear(2, 3), "ctc_lin": nn.Linear(3, 4)}
+    )
+
+
+def test_parameters_have_the_names_of_their_parts():
+    names = ["CNN.weight", "CNN.bias", "ctc_lin.weight", "ctc_lin.bias"]
+    assert list(parts().state_dict()) == names
+
+
+def test_a_list_of_an_earlier_version_loads():
+    ours, theirs = parts(), nn.ModuleList([nn.Linear(2, 3), nn.Linear(3, 4)])
+    ours.load_state_dict(theirs.state_dict())
+    assert torch.equal(ours["ctc_lin"].weight, theirs[1].weight)
+    assert torch.equal(ours["CNN"].bias, theirs[0].bias)
+
+
+def test_another_models_list_is_refused():
+    theirs = nn.ModuleList([nn.Linear(2, 3), nn.Linear(3, 4), nn.Linear(3, 4)])
+    with pytest.raises(RuntimeError, match=r'Unexpected key.*"2\.weight"'):
+        parts().load_state_dict(theirs.state_dict())
+
+
+def test_names_stay():
+    assert name_parts({"CNN.0.weight": 1, "7.bias": 2}, ["CNN"]) == {"CNN.0.weight": 1, "7.bias": 2}
