@@ -1,11 +1,11 @@
-"""The fast form of SummaryMixing against its definition."""
+"""The fast form of SummaryMixing against its reference."""
 
 import pytest
 import torch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
 from summarymixing_sb.mixers.heads import HeadLinear
-from summarymixing_sb.mixers.naive import naive_summary_mixing
+from summarymixing_sb.mixers.reference import reference_summary_mixing
 from summarymixing_sb.mixers.summary_mixing import FORMS, PRESETS, SummaryMixing
 
 CHUNKS = {
@@ -46,7 +46,7 @@ def relative_error(fast, slow):
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("time", [1, 7, 13])
-def test_equals_definition(form, preset, nhead, chunks, time):
+def test_equals_reference(form, preset, nhead, chunks, time):
     mixer = make_mixer(form, preset, nhead)
     x = torch.randn(3, time, 12, dtype=torch.double)
     # A full row, a padded one, and one that is all padding.
@@ -55,7 +55,7 @@ def test_equals_definition(form, preset, nhead, chunks, time):
     for mask in (None, padding_mask):
         fast = output_and_gradients(lambda x: mixer(x, mask, chunks), mixer, x, weights)  # noqa: B023
         slow = output_and_gradients(
-            lambda x: naive_summary_mixing(mixer, x, mask, chunks),  # noqa: B023
+            lambda x: reference_summary_mixing(mixer, x, mask, chunks),  # noqa: B023
             mixer,
             x,
             weights,
