@@ -215,8 +215,8 @@ class SummaryMixing(Mixer):
             summary = summary.expand(-1, -1, chunk_shape[1], -1)
         summary = self.combine_summary(self.dropout(summary))
         mixed = self.combine_local(self.dropout(self.local_norm(local)))  # (B, T, D)
-        # In place: nobody else holds this output, and new memory costs more than the sum.
-        mixed = mixed.unflatten(1, chunk_shape).add_(summary).flatten(1, 2)
+        # Not in place, since a forward hook may hold the output of combine_local.
+        mixed = (mixed.unflatten(1, chunk_shape) + summary).flatten(1, 2)
         if near is not None:
             mixed = mixed + self.combine_window(self.dropout(self.window_norm(near)))
         return F.gelu(mixed)
