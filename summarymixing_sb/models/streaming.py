@@ -3,13 +3,10 @@
 Letters: B streams, C frames of a chunk, D model width.
 """
 
-from collections import deque
-from collections.abc import Mapping
-
 import torch
 from speechbrain.lobes.models.transformer.TransformerASR import TransformerASRStreamingContext
-from torch import nn
 
+from summarymixing_sb.encoders.state import state_bytes  # noqa: F401  moved there
 from summarymixing_sb.models.decoder import padding_mask
 
 
@@ -95,44 +92,3 @@ class StreamEncoding:
         if self._encoder_position == "absolute":
             src = src + self.positional_encoding(src, state.position)
         return self.encoder.step(src, state, mask)
-
-
-def state_bytes(context):
-    """Measure the memory that streams keep from one chunk to the next.
-
-    Parameters
-    ----------
-    context : object
-        From ``make_streaming_context`` or any ``make_state``.
-
-    Returns
-    -------
-    int
-        Bytes of all tensors in it, of which none is counted twice.
-
-    Examples
-    --------
-    >>> from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
-    >>> from summarymixing_sb import build_mixer
-    >>> mixer = build_mixer("SummaryMixing", d_model=16)
-    >>> state_bytes(mixer.make_state(2, DynChunkTrainConfig(8)))  # 2 streams, 16 sums, a count
-    136
-    """
-    # By storage: a view keeps alive all that it is a view of.
-    storages = {
-        storage.data_ptr(): storage.nbytes()
-        for storage in (tensor.untyped_storage() for tensor in _tensors(context))
-    }
-    return sum(storages.values())
-
-
-def _tensors(value):
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _tensors(list(value.values()))
-    elif isinstance(value, (list, tuple, deque)):
-        for item in value:
-            yield from _tensors(item)
-    elif hasattr(value, "__dict__") and not isinstance(value, (nn.Module, type)):
-        yield from _tensors(vars(value))
