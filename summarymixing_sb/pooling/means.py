@@ -112,8 +112,8 @@ def masked_sum(frames, padding_mask):
     return total, count
 
 
-def valid_frames(frames, padding_mask):
-    """Put zeros where padding is, and count the rest, for sums that weigh every frame.
+def zero_padding(frames, padding_mask):
+    """Set padding to zero, and give the weights 1 and 0 of valid frames and of padding.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ Letters: B batch, T frames, d summary width.
 
 import torch
 
-from summarymixing_sb.pooling.means import valid_frames
+from summarymixing_sb.pooling.means import zero_padding
 from summarymixing_sb.pooling.range_sums import range_sums
 
 
@@ -40,7 +40,7 @@ def window_means(frames, window, padding_mask=None, chunks=None):
     first, end = _bounds(frames, window, chunks)
     total, count = (
         range_sums(values, first, end, 2 * window + 1)
-        for values in valid_frames(frames, padding_mask)
+        for values in zero_padding(frames, padding_mask)
     )
     return (total / count.clamp(min=1)).to(frames.dtype)
 
