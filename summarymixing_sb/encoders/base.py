@@ -12,7 +12,7 @@ from summarymixing_sb.encoders.state import EncoderState, LayerState
 from summarymixing_sb.mixers import Mixer, NoMixer
 from summarymixing_sb.registry import build_mixer, list_mixers, mixer_class
 
-#: Chunks of one frame with all of the left context: every frame sees itself and what came before.
+#: Chunks of one frame with unlimited left context: every frame sees itself and those before.
 CAUSAL_CHUNKS = DynChunkTrainConfig(chunk_size=1, left_context_size=None)
 
 
@@ -122,7 +122,7 @@ class Encoder(nn.Module):
     causal : bool
         Whether no frame may see a later one.
     output_hidden_states : bool
-        Whether to return the input and the output of every layer, too.
+        Whether to also return the input and the output of every layer.
     layerdrop_prob : float
         Probability to skip a layer in training.
     **layer_options
@@ -186,8 +186,8 @@ class Encoder(nn.Module):
         Returns
         -------
         torch.Tensor or tuple
-            (B, T, D); with ``output_hidden_states`` also the list of the input and of every
-            layer's output, each (B, T, D).
+            (B, T, D); with ``output_hidden_states`` also a list of the input and the outputs of
+            all layers, each (B, T, D).
 
         Raises
         ------
@@ -215,8 +215,8 @@ class Encoder(nn.Module):
         Parameters
         ----------
         chunks : DynChunkTrainConfig
-            Chunk size and left context. A causal encoder takes chunks of one frame and all of the
-            left context, which is what it sees on a whole recording.
+            Chunk size and left context. A causal encoder takes chunks of one frame with unlimited
+            left context, as on a whole recording.
 
         Returns
         -------
@@ -252,7 +252,7 @@ class Encoder(nn.Module):
             (B, C, D), one chunk of every stream. Only the last chunk may be shorter than the chunk
             size, if :meth:`forward` is to give the same.
         state : EncoderState
-            From :meth:`make_state`; it takes in the chunk.
+            From :meth:`make_state`; it is updated.
         padding_mask : torch.Tensor, optional
             (B, C), True where a frame is padding; no frame of a stream follows its padding.
 
@@ -264,7 +264,7 @@ class Encoder(nn.Module):
         Raises
         ------
         ValueError
-            If the chunk is empty or too long, or has another number of streams than those before.
+            If the chunk is empty or too long, or the number of streams has changed.
         """
         state.require_next(x)
         if state.position == 0:

@@ -13,7 +13,7 @@ from summarymixing_sb.mixers.heads import head_mlp
 
 
 class ConvolutionalSpatialGatingUnit(convolution.ConvolutionalSpatialGatingUnit):
-    """SpeechBrain's gating unit, its parameters and arguments, exact under padding and chunks.
+    """SpeechBrain's gating unit, same parameters and arguments, with padding and chunks.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class ConvolutionalSpatialGatingUnit(convolution.ConvolutionalSpatialGatingUnit)
 
 
 class ConvolutionBranch(speechbrain_branchformer.ConvolutionBranch):
-    """SpeechBrain's convolution branch (cgMLP) with the gating unit above."""
+    """SpeechBrain's convolution branch (cgMLP) with :class:`ConvolutionalSpatialGatingUnit`."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class ConvolutionBranch(speechbrain_branchformer.ConvolutionBranch):
 
 
 class BranchformerEncoderLayer(EncoderLayer):
-    """A mixer and a convolution side by side, merged; without a mixer, the convolution alone.
+    """A mixer and a convolution in parallel, merged; without a mixer, the convolution alone.
 
     Parameters
     ----------
@@ -93,10 +93,9 @@ class BranchformerEncoderLayer(EncoderLayer):
     dropout : float
         Dropout probability.
     causal : bool
-        Whether the convolution's kernel lies before its frame; the mixer is limited by the chunks
-        it is given.
+        Whether the kernel covers its frame and those before; the mixer is limited by ``chunks``.
     attention_type : str
-        Name of the mixer, see :func:`summarymixing_sb.list_mixers`; "none" leaves its branch out.
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`; "none" builds no branch.
     mixer_options : dict, optional
         The mixer's own options.
     csgu_linear_units : int

@@ -13,7 +13,7 @@ from summarymixing_sb.encoders.layers import FeedForward, require_odd_kernel
 
 
 class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
-    """SpeechBrain's convolution module, its parameters and arguments, exact under padding.
+    """SpeechBrain's convolution module, same parameters and arguments, independent of padding.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
 
 
 class ConformerEncoderLayer(EncoderLayer):
-    """Half a feed-forward layer, mixer (if any), convolution, the other half.
+    """Half a feed-forward layer, a mixer (if any), a convolution, and another half.
 
     Parameters
     ----------
@@ -55,14 +55,13 @@ class ConformerEncoderLayer(EncoderLayer):
     kernel_size : int
         Frames under the convolution's kernel; odd.
     activation : type
-        Class of the activation of convolution and feed-forward layers.
+        Class of the activation of the convolution and the feed-forward layers.
     bias : bool
         Whether the convolution has a bias.
     dropout : float
         Dropout probability.
     causal : bool
-        Whether the convolution's kernel lies before its frame; the mixer is limited by the chunks
-        it is given.
+        Whether the kernel covers its frame and those before; the mixer is limited by ``chunks``.
     attention_type : str
         Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
     mixer_options : dict, optional

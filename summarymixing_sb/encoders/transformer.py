@@ -1,4 +1,4 @@
-"""Plain Transformer encoder around any mixer (arXiv 1706.03762)."""
+"""Transformer encoder around any mixer (arXiv 1706.03762)."""
 
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
@@ -23,9 +23,9 @@ class TransformerEncoderLayer(EncoderLayer):
     dropout : float
         Dropout probability.
     causal : bool
-        Not used: the mixer alone looks at other frames, and is limited by the chunks it is given.
+        Not used; the mixer is limited by ``chunks``.
     normalize_before : bool
-        Whether LayerNorm stands before each part of the layer, or after it.
+        Whether LayerNorm comes before each part of the layer, or after it.
     attention_type : str
         Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
     mixer_options : dict, optional

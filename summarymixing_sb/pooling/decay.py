@@ -15,7 +15,7 @@ BLOCK = 64
 
 
 def decayed_means(frames, log_decay, padding_mask=None, chunks=None):
-    """Average, for every frame t, the valid frames i that it may see, weighted by gamma^|i - t|.
+    """Average, for every frame t, the valid frames i that it sees, weighted by gamma^|i - t|.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def decayed_means(frames, log_decay, padding_mask=None, chunks=None):
     Returns
     -------
     torch.Tensor
-        (B, T, d), in the type of ``frames``. Padding far from every valid frame gives zeros.
+        (B, T, d), in the type of ``frames``. Zeros at padding far from every valid frame.
 
     Examples
     --------

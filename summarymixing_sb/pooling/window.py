@@ -19,7 +19,7 @@ def window_means(frames, window, padding_mask=None, chunks=None):
     frames : torch.Tensor
         s(x), shape (B, T, d).
     window : int
-        How many frames before and after a frame it sees, beside itself.
+        Frames on either side that a frame sees.
     padding_mask : torch.Tensor, optional
         (B, T), True where a frame is padding.
     chunks : DynChunkTrainConfig, optional
@@ -28,7 +28,7 @@ def window_means(frames, window, padding_mask=None, chunks=None):
     Returns
     -------
     torch.Tensor
-        (B, T, d), in the type of ``frames``. A frame that sees no valid frame gives zeros.
+        (B, T, d), in the type of ``frames``. Zeros for a frame that sees no valid frame.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def window_means(frames, window, padding_mask=None, chunks=None):
 
 
 def _bounds(frames, window, chunks):
-    """First frame that each frame sees, and the first after those: (T,) each."""
+    """Give the first frame that each frame sees, and the one after the last: (T,) each."""
     time = frames.size(1)
     t = torch.arange(time, device=frames.device)
     first, end = (t - window).clamp(min=0), (t + window + 1).clamp(max=time)
