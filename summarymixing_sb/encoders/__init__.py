@@ -1,8 +1,19 @@
-"""The layers around a mixer: Conformer, Branchformer, Transformer; and ContextNet, without one."""
+"""Encoders around any mixer: Conformer, Branchformer, Transformer; and ContextNet, without one."""
 
-from summarymixing_sb.encoders.branchformer import BranchformerEncoder
-from summarymixing_sb.encoders.conformer import ConformerEncoder
+from summarymixing_sb.encoders.base import Encoder, EncoderLayer
+from summarymixing_sb.encoders.branchformer import BranchformerEncoder, BranchformerEncoderLayer
+from summarymixing_sb.encoders.conformer import ConformerEncoder, ConformerEncoderLayer
 from summarymixing_sb.encoders.contextnet import ContextNet
-from summarymixing_sb.encoders.transformer import TransformerEncoder
+from summarymixing_sb.encoders.transformer import TransformerEncoder, TransformerEncoderLayer
 
-__all__ = ["BranchformerEncoder", "ConformerEncoder", "ContextNet", "TransformerEncoder"]
+__all__ = [
+    "BranchformerEncoder",
+    "BranchformerEncoderLayer",
+    "ConformerEncoder",
+    "ConformerEncoderLayer",
+    "ContextNet",
+    "Encoder",
+    "EncoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+]

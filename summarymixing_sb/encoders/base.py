@@ -1,24 +1,115 @@
-"""The loop over layers that all encoders share."""
+"""Base classes of the encoders and of their layers.
+
+Letters: B batch or streams, T frames, C frames of a chunk, D model width.
+"""
 
 import torch
 from speechbrain.nnet.normalization import LayerNorm
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 from torch import nn
 
-from summarymixing_sb.encoders.state import EncoderState
+from summarymixing_sb.encoders.state import EncoderState, LayerState
 from summarymixing_sb.mixers import Mixer, NoMixer
-from summarymixing_sb.registry import list_mixers, mixer_class
+from summarymixing_sb.registry import build_mixer, list_mixers, mixer_class
 
-#: Seeing every frame up to oneself is seeing chunks of one frame.
+#: Chunks of one frame with unlimited left context: every frame sees itself and those before.
 CAUSAL_CHUNKS = DynChunkTrainConfig(chunk_size=1, left_context_size=None)
 
 
-class EncoderStack(nn.Module):
-    """Layers one after the other, a LayerNorm at the end.
+class EncoderLayer(nn.Module):
+    """Base class of a layer with a mixer, and with a convolution or without.
 
-    A subclass names the class of its layers, which are called as
-    ``layer(x, padding_mask, chunks, positions)``, and have ``make_state`` and ``step`` like a
-    :class:`summarymixing_sb.mixers.Mixer`.
+    A subclass adds its modules and writes :meth:`encode`, for whole recordings and single chunks
+    alike. Mixer and convolution have the attribute names of SpeechBrain's layers, so that its
+    checkpoints load.
+
+    Parameters
+    ----------
+    d_model : int
+        Width of the frames.
+    nhead : int
+        Heads of the mixer.
+    dropout : float
+        Dropout probability.
+    d_ffn : int or None
+        Width of the feed-forward layers, for mixers that are sized by it.
+    attention_type : str
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`; "none" builds no mixer.
+    mixer_options : dict or None
+        The mixer's own options.
+
+    Attributes
+    ----------
+    mixer_name : str
+        Attribute that holds the :class:`summarymixing_sb.mixers.Mixer`, or None without one.
+    convolution_name : str or None
+        Attribute that holds the convolution, called as ``convolution(x, padding_mask, chunks)``,
+        with ``make_state(batch_size)`` and ``step(x, state, padding_mask)``; None without one.
+    """
+
+    mixer_name = "mha_layer"
+    convolution_name = None
+
+    def __init__(self, d_model, nhead, dropout, d_ffn, attention_type, mixer_options):
+        super().__init__()
+        mixer = build_mixer(attention_type, d_model, nhead, dropout, d_ffn, **(mixer_options or {}))
+        setattr(self, self.mixer_name, None if isinstance(mixer, NoMixer) else mixer)
+
+    @property
+    def mixer(self):
+        """The mixer, or None."""
+        return getattr(self, self.mixer_name)
+
+    @property
+    def convolution(self):
+        """The convolution, or None."""
+        return None if self.convolution_name is None else getattr(self, self.convolution_name)
+
+    def encode(self, x, mix, convolve):
+        """Encode frames of whole recordings or of a chunk.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            (B, T, D).
+        mix : callable
+            Applies the mixer to (B, T, D). Not to be called in a layer without a mixer.
+        convolve : callable
+            Applies the convolution to (B, T, D). Not to be called in a layer without one.
+
+        Returns
+        -------
+        torch.Tensor
+            (B, T, D).
+        """
+        raise NotImplementedError
+
+    def forward(self, x, padding_mask=None, chunks=None, positions=None):
+        """Encode frames, see :meth:`Encoder.forward`."""
+        return self.encode(
+            x,
+            lambda x: self.mixer(x, padding_mask, chunks, positions),
+            lambda x: self.convolution(x, padding_mask, chunks),
+        )
+
+    def make_state(self, batch_size, chunks):
+        """Start streams, see :meth:`summarymixing_sb.mixers.Mixer.make_state`."""
+        return LayerState(
+            None if self.mixer is None else self.mixer.make_state(batch_size, chunks),
+            None if self.convolution is None else self.convolution.make_state(batch_size),
+        )
+
+    def step(self, x, state, padding_mask=None):
+        """Encode the next chunk, see :meth:`Encoder.step`."""
+        return self.encode(
+            x,
+            lambda x: self.mixer.step(x, state.mixer, padding_mask),
+            lambda x: self.convolution.step(x, state.convolution, padding_mask),
+        )
+
+
+class Encoder(nn.Module):
+    """Base class of the encoders: layers in a row, and a LayerNorm at the end.
 
     Parameters
     ----------
@@ -31,11 +122,16 @@ class EncoderStack(nn.Module):
     causal : bool
         Whether no frame may see a later one.
     output_hidden_states : bool
-        Whether to return the input and the output of every layer, too.
+        Whether to also return the input and the output of every layer.
     layerdrop_prob : float
-        Probability to leave a layer out, in training.
+        Probability to skip a layer in training.
     **layer_options
         The other arguments of the layers.
+
+    Attributes
+    ----------
+    layer_class : type
+        Class of the layers, a subclass of :class:`EncoderLayer`; set by the subclass.
 
     Raises
     ------
@@ -90,8 +186,8 @@ class EncoderStack(nn.Module):
         Returns
         -------
         torch.Tensor or tuple
-            (B, T, D); with ``output_hidden_states`` also the list of the input and of every
-            layer's output, each (B, T, D).
+            (B, T, D); with ``output_hidden_states`` also a list of the input and the outputs of
+            all layers, each (B, T, D).
 
         Raises
         ------
@@ -119,13 +215,13 @@ class EncoderStack(nn.Module):
         Parameters
         ----------
         chunks : DynChunkTrainConfig
-            Chunk size and left context. A causal encoder takes chunks of one frame and all of the
-            left context, which is what it sees on a whole recording.
+            Chunk size and left context. A causal encoder takes chunks of one frame with unlimited
+            left context, as on a whole recording.
 
         Returns
         -------
         EncoderState
-            For any number of streams: the first chunk shows how many.
+            For any number of streams: it is set by the first chunk.
 
         Raises
         ------
@@ -143,7 +239,7 @@ class EncoderStack(nn.Module):
             raise ValueError(
                 f"A causal encoder streams frame by frame: give {CAUSAL_CHUNKS}, not {chunks}."
             )
-        # What the mixer's options or these chunks do not allow shall show now, not in mid-stream.
+        # A mixer that refuses its options or these chunks does so here, not in mid-stream.
         self._start_layers(1, chunks)
         return EncoderState(chunks, layers=[])
 
@@ -153,10 +249,10 @@ class EncoderStack(nn.Module):
         Parameters
         ----------
         x : torch.Tensor
-            (B, C, D), one chunk of every stream. One that is shorter than the chunk size is a
-            chunk all the same, so only the last can be if :meth:`forward` is to give the same.
+            (B, C, D), one chunk of every stream. Only the last chunk may be shorter than the chunk
+            size, if :meth:`forward` is to give the same.
         state : EncoderState
-            From :meth:`make_state`; it takes in the chunk.
+            From :meth:`make_state`; it is updated.
         padding_mask : torch.Tensor, optional
             (B, C), True where a frame is padding; no frame of a stream follows its padding.
 
@@ -168,7 +264,7 @@ class EncoderStack(nn.Module):
         Raises
         ------
         ValueError
-            If the chunk is empty or too long, or has another number of streams than those before.
+            If the chunk is empty or too long, or the number of streams has changed.
         """
         state.require_next(x)
         if state.position == 0:
@@ -196,5 +292,5 @@ class EncoderStack(nn.Module):
 
 
 def _streams(mixer):
-    """Tell whether a class of mixer can work on one chunk at a time."""
+    """Check if a class of mixers can work on one chunk at a time."""
     return mixer.make_state is not Mixer.make_state

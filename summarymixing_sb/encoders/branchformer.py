@@ -6,17 +6,14 @@ from speechbrain.lobes.models.transformer import Branchformer as speechbrain_bra
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
-from summarymixing_sb.encoders.base import EncoderStack
+from summarymixing_sb.encoders.base import Encoder, EncoderLayer
 from summarymixing_sb.encoders.convolution import ConvolutionState, convolve_chunk, convolve_frames
 from summarymixing_sb.encoders.layers import require_odd_kernel
-from summarymixing_sb.encoders.state import LayerState
-from summarymixing_sb.mixers import NoMixer
 from summarymixing_sb.mixers.heads import head_mlp
-from summarymixing_sb.registry import build_mixer
 
 
 class ConvolutionalSpatialGatingUnit(convolution.ConvolutionalSpatialGatingUnit):
-    """SpeechBrain's gating unit, its parameters and arguments, exact under padding and chunks.
+    """SpeechBrain's gating unit, same parameters and arguments, with padding and chunks.
 
     Examples
     --------
@@ -46,7 +43,7 @@ class ConvolutionalSpatialGatingUnit(convolution.ConvolutionalSpatialGatingUnit)
 
 
 class ConvolutionBranch(speechbrain_branchformer.ConvolutionBranch):
-    """SpeechBrain's convolution branch (cgMLP) with the gating unit above."""
+    """SpeechBrain's convolution branch (cgMLP) with :class:`ConvolutionalSpatialGatingUnit`."""
 
     def __init__(
         self,
@@ -80,8 +77,8 @@ class ConvolutionBranch(speechbrain_branchformer.ConvolutionBranch):
         return self.post_channel_proj(self.csgu.step(x, state, padding_mask))
 
 
-class BranchformerEncoderLayer(nn.Module):
-    """A mixer and a convolution side by side, merged; without a mixer, the convolution alone.
+class BranchformerEncoderLayer(EncoderLayer):
+    """A mixer and a convolution in parallel, merged; without a mixer, the convolution alone.
 
     Parameters
     ----------
@@ -96,10 +93,9 @@ class BranchformerEncoderLayer(nn.Module):
     dropout : float
         Dropout probability.
     causal : bool
-        Whether the convolution's kernel lies before its frame; the mixer is limited by the chunks
-        it is given.
+        Whether the kernel covers its frame and those before; the mixer is limited by ``chunks``.
     attention_type : str
-        Name of the mixer, see :func:`summarymixing_sb.list_mixers`; "none" leaves its branch out.
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`; "none" builds no branch.
     mixer_options : dict, optional
         The mixer's own options.
     csgu_linear_units : int
@@ -116,6 +112,8 @@ class BranchformerEncoderLayer(nn.Module):
     torch.Size([2, 30, 16])
     """
 
+    convolution_name = "convolution_branch"
+
     def __init__(
         self,
         d_model,
@@ -130,16 +128,13 @@ class BranchformerEncoderLayer(nn.Module):
         gate_activation=nn.Identity,
         use_linear_after_conv=False,
     ):
-        super().__init__()
         require_odd_kernel(kernel_size)
-        # The names are SpeechBrain's, so that its checkpoints load.
-        mixer = build_mixer(attention_type, d_model, nhead, dropout, **(mixer_options or {}))
-        self.mha_layer = None if isinstance(mixer, NoMixer) else mixer
-        if self.mha_layer is not None:
+        super().__init__(d_model, nhead, dropout, None, attention_type, mixer_options)
+        if self.mixer is not None:
             self.norm_mhsa = LayerNorm(d_model)
             self.merge_proj = (
                 head_mlp([2 * d_model, d_model, d_model], heads=1)
-                if mixer.branch_merge == "mlp"
+                if self.mixer.branch_merge == "mlp"
                 else nn.Linear(2 * d_model, d_model)
             )
         self.convolution_branch = ConvolutionBranch(
@@ -155,40 +150,19 @@ class BranchformerEncoderLayer(nn.Module):
         self.norm_conv = LayerNorm(d_model)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x, padding_mask=None, chunks=None, positions=None):
-        """Encode frames, see :meth:`EncoderStack.forward`."""
-        return self._encode(
-            x,
-            lambda x: self.mha_layer(x, padding_mask, chunks, positions),
-            lambda x: self.convolution_branch(x, padding_mask, chunks),
-        )
-
-    def make_state(self, batch_size, chunks):
-        """Start streams, see :meth:`summarymixing_sb.mixers.Mixer.make_state`."""
-        mixer = None if self.mha_layer is None else self.mha_layer.make_state(batch_size, chunks)
-        return LayerState(mixer, self.convolution_branch.make_state(batch_size))
-
-    def step(self, x, state, padding_mask=None):
-        """Encode the next chunk, see :meth:`EncoderStack.step`."""
-        return self._encode(
-            x,
-            lambda x: self.mha_layer.step(x, state.mixer, padding_mask),
-            lambda x: self.convolution_branch.step(x, state.convolution, padding_mask),
-        )
-
-    def _encode(self, x, mix, convolve):
-        """What a whole recording and a chunk of it have in common."""
+    def encode(self, x, mix, convolve):
+        """Encode frames, see :meth:`EncoderLayer.encode`."""
         merged = self.dropout(convolve(self.norm_conv(x)))
-        if self.mha_layer is not None:
+        if self.mixer is not None:
             mixed = self.dropout(mix(self.norm_mhsa(x)))
             merged = self.dropout(self.merge_proj(torch.cat((mixed, merged), dim=-1)))
         return x + merged
 
 
-class BranchformerEncoder(EncoderStack):
+class BranchformerEncoder(Encoder):
     """Branchformer encoder around any mixer.
 
-    The arguments are those of :class:`EncoderStack` and :class:`BranchformerEncoderLayer`, by name.
+    The arguments are those of :class:`Encoder` and :class:`BranchformerEncoderLayer`, by name.
 
     Examples
     --------

@@ -7,16 +7,13 @@ from speechbrain.nnet.activations import Swish
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
-from summarymixing_sb.encoders.base import EncoderStack
+from summarymixing_sb.encoders.base import Encoder, EncoderLayer
 from summarymixing_sb.encoders.convolution import ConvolutionState, convolve_chunk, convolve_frames
 from summarymixing_sb.encoders.layers import FeedForward, require_odd_kernel
-from summarymixing_sb.encoders.state import LayerState
-from summarymixing_sb.mixers import NoMixer
-from summarymixing_sb.registry import build_mixer
 
 
 class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
-    """SpeechBrain's convolution module, its parameters and arguments, exact under padding.
+    """SpeechBrain's convolution module, same parameters and arguments, independent of padding.
 
     Examples
     --------
@@ -44,8 +41,8 @@ class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
         return F.glu(x)
 
 
-class ConformerEncoderLayer(nn.Module):
-    """Half a feed-forward layer, mixer (if any), convolution, the other half.
+class ConformerEncoderLayer(EncoderLayer):
+    """Half a feed-forward layer, a mixer (if any), a convolution, and another half.
 
     Parameters
     ----------
@@ -58,14 +55,13 @@ class ConformerEncoderLayer(nn.Module):
     kernel_size : int
         Frames under the convolution's kernel; odd.
     activation : type
-        Class of the activation of convolution and feed-forward layers.
+        Class of the activation of the convolution and the feed-forward layers.
     bias : bool
         Whether the convolution has a bias.
     dropout : float
         Dropout probability.
     causal : bool
-        Whether the convolution's kernel lies before its frame; the mixer is limited by the chunks
-        it is given.
+        Whether the kernel covers its frame and those before; the mixer is limited by ``chunks``.
     attention_type : str
         Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
     mixer_options : dict, optional
@@ -77,6 +73,8 @@ class ConformerEncoderLayer(nn.Module):
     >>> layer(torch.rand(2, 30, 16)).shape
     torch.Size([2, 30, 16])
     """
+
+    convolution_name = "convolution_module"
 
     def __init__(
         self,
@@ -91,12 +89,9 @@ class ConformerEncoderLayer(nn.Module):
         attention_type="SummaryMixing",
         mixer_options=None,
     ):
-        super().__init__()
         require_odd_kernel(kernel_size)
-        # The names are SpeechBrain's, so that its checkpoints load.
-        mixer = build_mixer(attention_type, d_model, nhead, dropout, d_ffn, **(mixer_options or {}))
-        self.mha_layer = None if isinstance(mixer, NoMixer) else mixer
-        if self.mha_layer is not None:
+        super().__init__(d_model, nhead, dropout, d_ffn, attention_type, mixer_options)
+        if self.mixer is not None:
             self.norm1 = LayerNorm(d_model)
         self.convolution_module = ConvolutionModule(
             d_model, kernel_size, bias, activation, dropout, causal=causal
@@ -111,40 +106,19 @@ class ConformerEncoderLayer(nn.Module):
         )
         self.norm2 = LayerNorm(d_model)
 
-    def forward(self, x, padding_mask=None, chunks=None, positions=None):
-        """Encode frames, see :meth:`EncoderStack.forward`."""
-        return self._encode(
-            x,
-            lambda x: self.mha_layer(x, padding_mask, chunks, positions),
-            lambda x: self.convolution_module(x, padding_mask, chunks),
-        )
-
-    def make_state(self, batch_size, chunks):
-        """Start streams, see :meth:`summarymixing_sb.mixers.Mixer.make_state`."""
-        mixer = None if self.mha_layer is None else self.mha_layer.make_state(batch_size, chunks)
-        return LayerState(mixer, self.convolution_module.make_state(batch_size))
-
-    def step(self, x, state, padding_mask=None):
-        """Encode the next chunk, see :meth:`EncoderStack.step`."""
-        return self._encode(
-            x,
-            lambda x: self.mha_layer.step(x, state.mixer, padding_mask),
-            lambda x: self.convolution_module.step(x, state.convolution, padding_mask),
-        )
-
-    def _encode(self, x, mix, convolve):
-        """What a whole recording and a chunk of it have in common."""
+    def encode(self, x, mix, convolve):
+        """Encode frames, see :meth:`EncoderLayer.encode`."""
         x = torch.add(x, self.ffn_module1(x), alpha=0.5)
-        if self.mha_layer is not None:
+        if self.mixer is not None:
             x = x + mix(self.norm1(x))
         x = x + convolve(x)
         return self.norm2(torch.add(x, self.ffn_module2(x), alpha=0.5))
 
 
-class ConformerEncoder(EncoderStack):
+class ConformerEncoder(Encoder):
     """Conformer encoder around any mixer.
 
-    The arguments are those of :class:`EncoderStack` and :class:`ConformerEncoderLayer`, by name.
+    The arguments are those of :class:`Encoder` and :class:`ConformerEncoderLayer`, by name.
 
     Examples
     --------

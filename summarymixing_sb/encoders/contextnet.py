@@ -1,4 +1,4 @@
-"""ContextNet (arXiv 2005.03191): convolutions that are the whole encoder, from the features on.
+"""ContextNet encoder (arXiv 2005.03191): convolutions from the features on, without a mixer.
 
 Letters: B batch, T feature frames, T' frames after subsampling, E channels.
 """
@@ -17,21 +17,21 @@ from summarymixing_sb.pooling import utterance_mean
 
 
 class ContextNet(speechbrain_contextnet.ContextNet):
-    """SpeechBrain's ContextNet, its arguments, parameters and outputs, exact under padding.
+    """SpeechBrain's ContextNet, same arguments, parameters and outputs, independent of padding.
 
-    It stands where a front end stands, before a ``TransformerASR`` without encoder layers. Told
-    the valid frames, it mirrors every utterance at its own ends as SpeechBrain mirrors the batch,
-    squeeze-and-excitation averages over valid frames, and so do batch norms in training: in
-    evaluation, an utterance comes out the same alone and in any batch.
+    It takes the place of the front end, before a ``TransformerASR`` without encoder layers. With
+    the numbers of valid frames, every utterance is mirrored at its own ends, as SpeechBrain mirrors
+    the batch. Squeeze-and-excitation averages over valid frames, and so do batch norms in training.
+    In evaluation, the output of an utterance is the same alone and in any batch.
 
     Parameters
     ----------
     input_shape : tuple
-        (B, T, F), of which only F counts; B and T may be None.
+        (B, T, F), of which only F is used; B and T may be None.
     **options
         SpeechBrain's other arguments, ``alpha`` (scales the channels of the blocks),
-        ``kernel_size``, ``out_channels``, ``dropout`` and so on, but for ``norm``: other norms
-        than ``BatchNorm1d`` would count padding.
+        ``kernel_size``, ``out_channels``, ``dropout`` and so on, except ``norm``: norms other than
+        ``BatchNorm1d`` would include padding.
 
     Raises
     ------
@@ -69,7 +69,7 @@ class ContextNet(speechbrain_contextnet.ContextNet):
         Returns
         -------
         torch.Tensor
-            (B, T', out_channels), T' as :meth:`subsampled` counts.
+            (B, T', out_channels), with T' of :meth:`subsampled`.
         """
         mask = padding_mask(frames, x.size(1))  # (B, T)
         if mask is not None:
@@ -77,7 +77,7 @@ class ContextNet(speechbrain_contextnet.ContextNet):
         return _run(self, x, mask)[0]
 
     def subsampled(self, frames):
-        """Count the frames that come out.
+        """Count the output frames.
 
         Parameters
         ----------
@@ -94,12 +94,12 @@ class ContextNet(speechbrain_contextnet.ContextNet):
             for layer in self.modules()
             if isinstance(layer, DepthwiseSeparableConv1d)
         )
-        # Rounding up at each stride is rounding up once.
+        # Rounding up once gives the same as rounding up at each stride.
         return (frames + stride - 1).div(stride, rounding_mode="floor")
 
 
 def _run(layers, x, padding_mask):
-    """Run layers one after the other: frames and their padding mask, both subsampled."""
+    """Run layers in sequence; return the frames and their padding mask, both subsampled."""
     for layer in layers.values():
         if isinstance(layer, speechbrain_contextnet.ContextNetBlock):
             x, padding_mask = _run_block(layer, x, padding_mask)
@@ -124,19 +124,19 @@ def _run_block(block, x, padding_mask):
 
 
 def _excite(module, x, padding_mask):
-    """Scale every channel by what the mean over the utterance says."""
+    """Apply squeeze-and-excitation: scale every channel by a function of the utterance mean."""
     x, _ = _run(module.conv, x, padding_mask)
     return x * module.bottleneck(utterance_mean(x, padding_mask))
 
 
 def _convolve(conv, x, padding_mask):
-    """Convolve mirrored utterances, and subsample frames and mask by the convolution's stride."""
+    """Convolve mirrored utterances, and subsample frames and mask by the stride."""
     weight, bias, stride = conv.conv.weight, conv.conv.bias, conv.stride
     reach = conv.kernel_size // 2
     if reach:
         x = mirror_ends(x, padding_mask, reach)
     if conv.conv.groups > 1:
-        # The faster kernel has no stride; only three of the convolutions have one.
+        # The faster kernel has no stride, which only three of the convolutions need.
         x = depthwise_convolution(x, weight, bias)[:, ::stride]
     else:
         x = F.conv1d(x.transpose(1, 2), weight, bias, stride).transpose(1, 2)
@@ -146,7 +146,7 @@ def _convolve(conv, x, padding_mask):
 def _normalise(norm, x, padding_mask):
     if padding_mask is None or not norm.training:
         return norm(x)
-    # The statistics of a batch are those of its valid frames.
+    # Batch statistics of valid frames only.
     valid = ~padding_mask
     normalised = norm(x[valid])  # (valid frames, E)
     return normalised.new_zeros(x.shape).index_put((valid,), normalised)

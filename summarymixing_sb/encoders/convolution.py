@@ -1,4 +1,4 @@
-"""Depthwise convolution over time that sees neither padding nor a future chunk.
+"""Depthwise convolution over time without padding and future chunks in its outputs.
 
 Letters: B batch, T frames, N chunks, C frames of a chunk, K kernel size, P = K // 2, E channels.
 """
@@ -10,23 +10,23 @@ from summarymixing_sb.encoders.depthwise import depthwise_convolution
 
 
 def convolve_frames(x, conv, padding_mask=None, chunks=None, causal=False, reflect=False):
-    """Convolve frames so that an output depends on valid frames that it may see, and no others.
+    """Convolve frames so that an output depends only on valid frames that it may see.
 
     Parameters
     ----------
     x : torch.Tensor
         (B, T, E).
     conv : torch.nn.Conv1d
-        The depthwise convolution whose parameters are used; its own padding is not.
+        The depthwise convolution whose parameters are used; its padding is ignored.
     padding_mask : torch.Tensor, optional
         (B, T), True where a frame is padding; padding follows the valid frames.
     chunks : DynChunkTrainConfig, optional
-        Hides the frames after each chunk; frames before it are seen as far as the kernel reaches.
+        Hides the frames after each chunk; those before it are seen as far as the kernel reaches.
     causal : bool
-        Whether the kernel lies before its frame instead of around it.
+        Whether the kernel covers its frame and those before, instead of both sides.
     reflect : bool
-        Whether frames beyond the two ends of an utterance are its mirror image (unless chunked or
-        causal, where the mirror would show the future), or zeros.
+        Whether an utterance is continued by its mirror image at both ends, or by zeros. With
+        chunks and in a causal convolution it is zeros, since the mirror image shows the future.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def _convolve_chunks(x, conv, size, reach):
 
 
 class ConvolutionState:
-    """The frames before a chunk that the kernel reaches; zeros before the first chunk.
+    """Frames before a chunk that the kernel covers; zeros before the first chunk.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class ConvolutionState:
     batch_size : int
         Streams B.
     causal : bool
-        Whether the kernel lies before its frame, and so reaches twice as far.
+        Whether the kernel covers its frame and those before, and so reaches back twice as far.
     """
 
     def __init__(self, conv, batch_size, causal=False):
@@ -84,9 +84,9 @@ def convolve_chunk(x, conv, state, padding_mask=None):
     x : torch.Tensor
         (B, C, E).
     conv : torch.nn.Conv1d
-        The depthwise convolution whose parameters are used; its own padding is not.
+        The depthwise convolution whose parameters are used; its padding is ignored.
     state : ConvolutionState
-        Made for ``conv``; it takes in the chunk.
+        Made for ``conv``; it is updated.
     padding_mask : torch.Tensor, optional
         (B, C), True where a frame is padding.
 
@@ -98,7 +98,7 @@ def convolve_chunk(x, conv, state, padding_mask=None):
     if padding_mask is not None:
         x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
     x = torch.cat((state.before, x), dim=1)
-    # A copy, since a view would keep the whole chunk alive.
+    # A copy, since a view would keep the memory of the whole chunk.
     state.before = x[:, x.size(1) - state.before.size(1) :].clone()
     if not state.causal:
         x = F.pad(x, (0, 0, 0, conv.weight.size(-1) // 2))
@@ -106,10 +106,24 @@ def convolve_chunk(x, conv, state, padding_mask=None):
 
 
 def mirror_ends(x, padding_mask, reach):
-    """Extend every utterance by its mirror image: (B, T, E) to (B, P + T + P, E).
+    """Extend every utterance by its mirror image at both ends.
 
-    Only the 2 P frames beyond the ends are gathered, not the whole tensor. An utterance too short
-    to be mirrored once is mirrored again and again; one of a single frame is repeated.
+    Only the 2 P frames beyond the ends are gathered, not the whole tensor. A very short utterance
+    is mirrored several times; a single frame is repeated.
+
+    Parameters
+    ----------
+    x : torch.Tensor
+        (B, T, E).
+    padding_mask : torch.Tensor or None
+        (B, T), True where a frame is padding.
+    reach : int
+        Frames P beyond each end.
+
+    Returns
+    -------
+    torch.Tensor
+        (B, P + T + P, E).
     """
     batch, time, _ = x.shape
     if padding_mask is None:

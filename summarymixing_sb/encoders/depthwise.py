@@ -1,13 +1,13 @@
-"""Depthwise convolution over time, fast on the CPU in both directions.
+"""Depthwise convolution over time with fast forward and backward passes on the CPU.
 
-Letters: B batch, T frames of the input, U of the output, K kernel size, E channels, L frames of a
-block, N blocks.
+Letters: B batch, T frames of the input, U frames of the output, K kernel size, E channels, L frames
+of a block, N blocks.
 """
 
 import torch
 import torch.nn.functional as F
 
-#: Frames L of a block: fewer need more memory, more need more products that are thrown away.
+#: Frames L of a block. Smaller blocks need more memory, larger ones compute more unused products.
 BLOCK = 16
 
 
@@ -23,7 +23,7 @@ def depthwise_convolution(x, weight, bias=None, padding=0):
     bias : torch.Tensor, optional
         (E,).
     padding : int
-        Zeros that the kernel sees before the first frame and after the last; nothing is copied.
+        Zeros before the first frame and after the last, without a copy.
 
     Returns
     -------
@@ -43,8 +43,8 @@ def depthwise_convolution(x, weight, bias=None, padding=0):
 def _convolve(x, weight, bias, padding):
     """Convolve as conv2d whose width is time.
 
-    (B, T, E) is then channels-last memory already, for which PyTorch has a much faster depthwise
-    kernel on the CPU than for conv1d.
+    (B, T, E) is then channels-last memory, for which PyTorch's depthwise kernel on the CPU is much
+    faster than that of conv1d.
     """
     images, kernels = x.transpose(1, 2).unsqueeze(2), weight.unsqueeze(2)  # (B, E, 1, T)
     out = F.conv2d(images, kernels, bias, padding=(0, padding), groups=weight.size(0))
@@ -52,9 +52,9 @@ def _convolve(x, weight, bias, padding):
 
 
 class _DepthwiseConvolution(torch.autograd.Function):
-    """The same convolution; its weight's gradient is made of matrix products.
+    """The same convolution with matrix products for the gradient of the weight.
 
-    oneDNN's own takes many times as long as the forward pass for long utterances and for chunks.
+    oneDNN's gradient takes many times as long as the forward pass for long utterances and chunks.
     """
 
     @staticmethod
@@ -75,7 +75,7 @@ class _DepthwiseConvolution(torch.autograd.Function):
             mirrored = weight.flip(-1).to(gradient.dtype)
             of_x = _convolve(gradient, mirrored, None, weight.size(-1) - 1 - ctx.padding)
             of_x = of_x.to(x.dtype)
-        # Sums over time are float32 at least, whatever autocast made of the output.
+        # Sum over time in float32 at least, since autocast may have made the output bfloat16.
         gradient = gradient.to(torch.promote_types(weight.dtype, torch.float32))
         if needs_weight:
             padded = F.pad(x.to(gradient.dtype), (0, 0, ctx.padding, ctx.padding))
@@ -88,8 +88,9 @@ class _DepthwiseConvolution(torch.autograd.Function):
 def _weight_gradient(gradient, x):
     """Sum gradient[t] * x[t + k] over batch and time, for every channel and k: (E, K).
 
-    Of each channel, (N, L) blocks of the gradient and the (N, L + K - 1) frames that they saw are
-    multiplied. In the product (L, L + K - 1), row l holds k at l + k: the sums of its diagonals.
+    For each channel, the (N, L) blocks of the gradient are multiplied with the (N, L + K - 1)
+    frames of their inputs. In the product (L, L + K - 1), row l has the term of k at column l + k,
+    so the result is the sums of its diagonals.
 
     Parameters
     ----------
@@ -102,14 +103,14 @@ def _weight_gradient(gradient, x):
     kernel_size = x.size(1) - time + 1
     missing = -time % BLOCK
     blocks = _channels_first(F.pad(gradient, (0, 0, 0, missing))).unfold(2, BLOCK, BLOCK)
-    seen = _channels_first(F.pad(x, (0, 0, 0, missing)))
-    seen = seen.unfold(2, BLOCK + kernel_size - 1, BLOCK)  # (E, B, N, L + K - 1)
-    products = blocks.flatten(1, 2).transpose(1, 2) @ seen.flatten(1, 2)  # (E, L, L + K - 1)
-    # Rows that are longer by one start one column later each: diagonals become columns.
+    inputs = _channels_first(F.pad(x, (0, 0, 0, missing)))
+    inputs = inputs.unfold(2, BLOCK + kernel_size - 1, BLOCK)  # (E, B, N, L + K - 1)
+    products = blocks.flatten(1, 2).transpose(1, 2) @ inputs.flatten(1, 2)  # (E, L, L + K - 1)
+    # With rows longer by one, each row starts one column later, and diagonals become columns.
     skewed = F.pad(products.flatten(1), (0, BLOCK)).unflatten(1, (BLOCK, -1))  # (E, L, L + K)
     return skewed[..., :kernel_size].sum(1)
 
 
 def _channels_first(x):
-    """(B, T, E) to (E, B, T), by the transposition of a matrix, for which PyTorch is fast."""
+    """Turn (B, T, E) into (E, B, T) by a matrix transposition, for which PyTorch is fast."""
     return x.flatten(0, 1).t().contiguous().unflatten(1, x.shape[:2])

@@ -1,4 +1,4 @@
-"""Parts that several encoders share."""
+"""Feed-forward layer and check of kernels that several encoders share."""
 
 from torch import nn
 
@@ -11,7 +11,7 @@ class FeedForward(nn.Module):
     d_model : int
         Width of the frames.
     d_ffn : int
-        Width inside.
+        Hidden width.
     dropout : float
         Dropout probability after the activation.
     activation : type
@@ -33,7 +33,12 @@ class FeedForward(nn.Module):
 
 
 def require_odd_kernel(kernel_size):
-    """Refuse a kernel without a middle frame.
+    """Check that a kernel has a middle frame.
+
+    Parameters
+    ----------
+    kernel_size : int
+        Frames under the kernel.
 
     Raises
     ------

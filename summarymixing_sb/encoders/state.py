@@ -1,25 +1,29 @@
-"""What an encoder remembers of the chunks before, so that it can go on with the next one.
+"""States of streaming encoders between two chunks, and the memory that they take.
 
-Letters: B streams, C frames of a chunk.
+Letters: B streams, C frames of a chunk, D model width.
 """
 
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
+from torch import nn
 
 from summarymixing_sb.encoders.convolution import ConvolutionState
 
 
 @dataclass
 class LayerState:
-    """What one layer remembers; a part that the layer does not have remembers None.
+    """State of one layer; None for a part that the layer does not have.
 
     Attributes
     ----------
-    mixer : object or None
+    mixer
         From the mixer's ``make_state``.
-    convolution : ConvolutionState or None
+    convolution
         The frames before the chunk that the kernel reaches.
     """
 
@@ -29,17 +33,17 @@ class LayerState:
 
 @dataclass
 class EncoderState:
-    """What all layers remember. It does not grow with time.
+    """States of all layers. Their size does not grow with time.
 
     Attributes
     ----------
-    chunks : DynChunkTrainConfig
+    chunks
         Chunk size and left context.
-    layers : list of LayerState
-        Empty before the first chunk, which shows the number of streams.
-    batch_size : int
+    layers
+        Empty before the first chunk, which sets the number of streams.
+    batch_size
         Streams B; 0 before the first chunk.
-    position : int
+    position
         Frames so far.
     """
 
@@ -49,7 +53,7 @@ class EncoderState:
     position: int = 0
 
     def require_next(self, x):
-        """Refuse what cannot be the next chunk of these streams.
+        """Check that frames can be the next chunk of these streams.
 
         Parameters
         ----------
@@ -59,7 +63,7 @@ class EncoderState:
         Raises
         ------
         ValueError
-            If it has no frame, or more than a chunk holds, or another number of streams.
+            If there is no frame, or more than a chunk holds, or another number of streams.
         """
         size = self.chunks.chunk_size
         if not 0 < x.size(1) <= size:
@@ -69,3 +73,44 @@ class EncoderState:
                 f"These are {self.batch_size} streams, but the chunk has {x.size(0)} rows: make a "
                 "context for each batch of streams."
             )
+
+
+def state_bytes(context):
+    """Measure the memory that streams keep from one chunk to the next.
+
+    Parameters
+    ----------
+    context : object
+        From ``make_streaming_context`` or any ``make_state``.
+
+    Returns
+    -------
+    int
+        Bytes of all tensors in it, of which none is counted twice.
+
+    Examples
+    --------
+    >>> from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
+    >>> from summarymixing_sb import build_mixer
+    >>> mixer = build_mixer("SummaryMixing", d_model=16)
+    >>> state_bytes(mixer.make_state(2, DynChunkTrainConfig(8)))  # 2 streams, 16 sums, a count
+    136
+    """
+    # By storage: a view keeps alive all that it is a view of.
+    storages = {
+        storage.data_ptr(): storage.nbytes()
+        for storage in (tensor.untyped_storage() for tensor in _tensors(context))
+    }
+    return sum(storages.values())
+
+
+def _tensors(value):
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _tensors(list(value.values()))
+    elif isinstance(value, (list, tuple, deque)):
+        for item in value:
+            yield from _tensors(item)
+    elif hasattr(value, "__dict__") and not isinstance(value, (nn.Module, type)):
+        yield from _tensors(vars(value))

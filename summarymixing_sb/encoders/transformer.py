@@ -1,15 +1,13 @@
-"""Plain Transformer encoder around any mixer (arXiv 1706.03762)."""
+"""Transformer encoder around any mixer (arXiv 1706.03762)."""
 
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
-from summarymixing_sb.encoders.base import EncoderStack
+from summarymixing_sb.encoders.base import Encoder, EncoderLayer
 from summarymixing_sb.encoders.layers import FeedForward
-from summarymixing_sb.encoders.state import LayerState
-from summarymixing_sb.registry import build_mixer
 
 
-class TransformerEncoderLayer(nn.Module):
+class TransformerEncoderLayer(EncoderLayer):
     """A mixer, then a feed-forward layer.
 
     Parameters
@@ -25,9 +23,9 @@ class TransformerEncoderLayer(nn.Module):
     dropout : float
         Dropout probability.
     causal : bool
-        Not used: the mixer alone looks at other frames, and is limited by the chunks it is given.
+        Not used; the mixer is limited by ``chunks``.
     normalize_before : bool
-        Whether LayerNorm stands before each part of the layer, or after it.
+        Whether LayerNorm comes before each part of the layer, or after it.
     attention_type : str
         Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
     mixer_options : dict, optional
@@ -46,6 +44,8 @@ class TransformerEncoderLayer(nn.Module):
     torch.Size([2, 30, 16])
     """
 
+    mixer_name = "self_att"
+
     def __init__(
         self,
         d_model,
@@ -58,37 +58,21 @@ class TransformerEncoderLayer(nn.Module):
         attention_type="SummaryMixing",
         mixer_options=None,
     ):
-        super().__init__()
         if attention_type == "none":
             raise ValueError(
                 "A Transformer without a mixer moves nothing between frames; attention_type "
                 "'none' is for the branchformer and the conformer."
             )
+        super().__init__(d_model, nhead, dropout, d_ffn, attention_type, mixer_options)
         self.normalize_before = normalize_before
-        # The names are SpeechBrain's, so that its checkpoints load.
-        self.self_att = build_mixer(
-            attention_type, d_model, nhead, dropout, d_ffn, **(mixer_options or {})
-        )
         self.pos_ffn = FeedForward(d_model, d_ffn, dropout, activation)
         self.norm1 = LayerNorm(d_model, eps=1e-6)
         self.norm2 = LayerNorm(d_model, eps=1e-6)
         self.dropout1 = nn.Dropout(dropout)
         self.dropout2 = nn.Dropout(dropout)
 
-    def forward(self, x, padding_mask=None, chunks=None, positions=None):
-        """Encode frames, see :meth:`EncoderStack.forward`."""
-        return self._encode(x, lambda x: self.self_att(x, padding_mask, chunks, positions))
-
-    def make_state(self, batch_size, chunks):
-        """Start streams, see :meth:`summarymixing_sb.mixers.Mixer.make_state`."""
-        return LayerState(self.self_att.make_state(batch_size, chunks))
-
-    def step(self, x, state, padding_mask=None):
-        """Encode the next chunk, see :meth:`EncoderStack.step`."""
-        return self._encode(x, lambda x: self.self_att.step(x, state.mixer, padding_mask))
-
-    def _encode(self, x, mix):
-        """What a whole recording and a chunk of it have in common."""
+    def encode(self, x, mix, convolve):
+        """Encode frames, see :meth:`EncoderLayer.encode`."""
         if self.normalize_before:
             x = x + self.dropout1(mix(self.norm1(x)))
             return x + self.dropout2(self.pos_ffn(self.norm2(x)))
@@ -96,10 +80,10 @@ class TransformerEncoderLayer(nn.Module):
         return self.norm2(x + self.dropout2(self.pos_ffn(x)))
 
 
-class TransformerEncoder(EncoderStack):
+class TransformerEncoder(Encoder):
     """Transformer encoder around any mixer.
 
-    The arguments are those of :class:`EncoderStack` and :class:`TransformerEncoderLayer`, by name.
+    The arguments are those of :class:`Encoder` and :class:`TransformerEncoderLayer`, by name.
 
     Examples
     --------

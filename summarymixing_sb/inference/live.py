@@ -9,8 +9,8 @@ from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
 from summarymixing_sb.decoding.searchers import PiecesToWords
 from summarymixing_sb.decoding.transducer import make_searcher
+from summarymixing_sb.encoders.state import state_bytes
 from summarymixing_sb.inference.live_features import LiveFeatures
-from summarymixing_sb.models.streaming import state_bytes
 
 WORD_BOUNDARY = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
 

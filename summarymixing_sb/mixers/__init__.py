@@ -1,4 +1,4 @@
-"""One token mixer a file; importing the folder registers them all."""
+"""Token mixers, one per file; importing this package registers them."""
 
 from summarymixing_sb.mixers.base import Mixer
 from summarymixing_sb.mixers.fastformer import FastFormer

@@ -1,4 +1,4 @@
-"""What every token mixer has in common."""
+"""Base class of the token mixers."""
 
 from torch import nn
 
@@ -18,8 +18,8 @@ class Mixer(nn.Module):
     supports_chunks : bool
         Whether the mixer can be limited to chunks, and so be causal.
     branch_merge : str
-        How a Branchformer merges this mixer's branch with its other one: "linear", or "mlp" as
-        published for SummaryMixing.
+        How a Branchformer merges this mixer's branch with its convolution branch: "linear", or
+        "mlp" as published for SummaryMixing.
     """
 
     position = "none"
@@ -48,7 +48,7 @@ class Mixer(nn.Module):
         raise NotImplementedError
 
     def make_state(self, batch_size, chunks):
-        """Start streams: make what :meth:`step` needs to know of the frames before.
+        """Start streams: make the state that :meth:`step` needs.
 
         Parameters
         ----------
@@ -60,7 +60,8 @@ class Mixer(nn.Module):
         Returns
         -------
         object
-            A state with ``reorder(index)``, after which row i goes on as row ``index[i]`` would.
+            A state with a method ``reorder(index)``, which gives row i the state of row
+            ``index[i]``.
 
         Raises
         ------
@@ -77,7 +78,7 @@ class Mixer(nn.Module):
         x : torch.Tensor
             (B, C, D), one chunk; only the last may be shorter than the chunk size.
         state : object
-            From :meth:`make_state`; it takes in the chunk.
+            From :meth:`make_state`; it is updated.
         padding_mask : torch.Tensor, optional
             (B, C), True where a frame is padding.
 
@@ -94,4 +95,4 @@ class Mixer(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} cannot work on one chunk at a time.")
 
     def reset_mixer_parameters(self):
-        """Initialise anew what a model-wide initialisation gets wrong; by default, nothing."""
+        """Initialise again what a model-wide initialisation gets wrong; by default, nothing."""

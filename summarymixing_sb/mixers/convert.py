@@ -1,4 +1,4 @@
-"""Names of the parameters in the original implementation of SummaryMixing, and ours."""
+"""Conversion of parameter names of the original implementation of SummaryMixing."""
 
 import re
 
@@ -16,7 +16,7 @@ def convert_original_state_dict(state_dict):
     ``.linear.w.{weight,bias}``, ``.linear_0.w.{weight,bias}``, ... for one head, or
     ``.linear.{weights,biases}``, ``.linear_0.{weights,biases}``, ... for several;
     ``summary_local_merging.linear.w.{weight,bias}`` over [local ; summary], which is split here;
-    and ``local_norm``, ``summary_norm``.
+    ``local_norm`` and ``summary_norm``.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def convert_original_state_dict(state_dict):
     Returns
     -------
     dict
-        Parameters by the name they have in :class:`~summarymixing_sb.SummaryMixing`.
+        Parameters by their name in :class:`~summarymixing_sb.SummaryMixing`.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def convert_original_state_dict(state_dict):
         if mlp and mlp["mlp"] in _MLPS:
             layer = 0 if mlp["index"] is None else int(mlp["index"]) + 1
             kind = mlp["dense"] or {"weights": "weight", "biases": "bias"}[mlp["split"]]
-            # Every Linear of ours is followed by its GELU, hence the factor.
+            # Our MLPs alternate Linear and GELU, hence the factor.
             converted[f"{_MLPS[mlp['mlp']]}.{2 * layer}.{kind}"] = value
         elif name == "summary_local_merging.linear.w.weight":
             local_width = _local_width(state_dict, value.shape[1])
@@ -67,11 +67,11 @@ def convert_original_state_dict(state_dict):
 
 
 def _local_width(state_dict, combined_width):
-    """Width of the local part of the combiner's input: what the last layer of f gives."""
+    """Find the width of the local part of the combiner's input, the output of f."""
     biases = sorted(
         name
         for name in state_dict
         if name.startswith("local_proj.linear") and name.endswith((".bias", ".biases"))
     )
-    # The fast form has no f of its own: its one layer is split in equal halves.
+    # In the fast form, f and s are equal halves of one layer.
     return state_dict[biases[-1]].numel() if biases else combined_width // 2

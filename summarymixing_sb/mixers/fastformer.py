@@ -1,4 +1,4 @@
-"""FastFormer: frames meet one global query and one global key, by additive attention.
+"""FastFormer: additive attention with one global query and one global key.
 
 Letters: B batch, T frames, D model width, H heads, d = D / H.
 """
@@ -22,8 +22,8 @@ class FastFormer(Mixer):
         beta  = softmax over t of b . (q * k_t) / sqrt(d)       k = sum of beta_t (q * k_t)
         h_t   = W (heads of k * v_t) + q_t
 
-    As in the paper's experiments, v_t is q_t: the two share their parameters. The products
-    q * k_t are never made, since b . (q * k_t) = (b * q) . k_t, and q leaves the sum of k.
+    As in the paper's experiments, v_t and q_t share their parameters. The products q * k_t are
+    never made, since b . (q * k_t) = (b * q) . k_t, and q is a common factor of the sum in k.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class FastFormer(Mixer):
         self.reset_mixer_parameters()
 
     def reset_mixer_parameters(self):
-        """Xavier normal scorers with the fans of one head, d inputs and one score."""
+        """Initialise the scorers with Xavier normal, for d inputs and one score."""
         for scorer in (self.query_scorer, self.key_scorer):
             nn.init.normal_(scorer, std=math.sqrt(2 / (scorer.size(1) + 1)))
 
@@ -83,12 +83,12 @@ class FastFormer(Mixer):
     def _pool(self, frames, scorer, padding_mask):
         """Average (B, T, H, d) over time, weighted by scores: (B, H, d).
 
-        ``scorer`` is (H, d) or, of each utterance its own, (B, H, d).
+        ``scorer`` is (H, d), or (B, H, d) with one for each utterance.
         """
         frames = frames.transpose(1, 2)  # (B, H, T, d)
         scores = frames @ scorer.unsqueeze(-1) / math.sqrt(frames.size(-1))  # (B, H, T, 1)
         if padding_mask is not None:
-            # Not minus infinity: a row that is all padding would become NaN.
+            # Not minus infinity, which would make rows of padding NaN.
             lowest = torch.finfo(scores.dtype).min
             scores = scores.masked_fill(padding_mask[:, None, :, None], lowest)
         weights = self.dropout(scores.softmax(2))

@@ -8,7 +8,7 @@ from torch import nn
 
 
 class HeadLinear(nn.Module):
-    """A linear layer with a block-diagonal weight: each head sees its own slice of the features.
+    """A linear layer with a block-diagonal weight: each head has its own slice of the features.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class HeadLinear(nn.Module):
         return out.transpose(0, 1).reshape(*x.shape[:-1], -1)
 
     def extra_repr(self):
-        """Shape, for printing the model."""
+        """Give the shape, for printing the model."""
         heads, width_in, width_out = self.weight.shape
         return f"in={heads * width_in}, out={heads * width_out}, heads={heads}"
 
@@ -50,7 +50,7 @@ def head_mlp(widths, heads):
     widths : list of int
         Input width, hidden widths, output width.
     heads : int
-        Heads that the features are split into; 1 gives dense layers.
+        Number of heads; 1 gives dense layers.
 
     Returns
     -------
@@ -77,14 +77,14 @@ def head_mlp(widths, heads):
 
 
 def reset_linear(linear, fan_in=None):
-    """Draw a Linear or HeadLinear anew: Xavier normal weights with the fans of one head.
+    """Initialise a Linear or HeadLinear: Xavier normal weights with the fans of one head.
 
     Parameters
     ----------
     linear : torch.nn.Linear or HeadLinear
         The layer.
     fan_in : int, optional
-        Inputs of each output, where the layer is a part of a wider one.
+        Inputs of each output, if the layer is a part of a wider one.
     """
     if isinstance(linear, HeadLinear):
         _, own_fan_in, fan_out = linear.weight.shape

@@ -12,20 +12,20 @@ from summarymixing_sb.registry import register_mixer
 
 @register_mixer("hypermixing")
 class HyperMixing(Mixer, hypermixing.HyperMixing):
-    """Multi-head HyperMixing (arXiv 2203.03691). It sees the whole utterance, never chunks.
+    """Multi-head HyperMixing (arXiv 2203.03691) over the whole utterance, never over chunks.
 
-    The frames themselves, with positions, make the two matrices of an MLP over time. The parts are
-    SpeechBrain's; its forward is not used, since that also makes a (B, T, T) tensor of zeros in
-    place of attention weights, and ends at 3000 frames.
+    The two matrices of an MLP over time are computed from the frames and their positions. The
+    modules are SpeechBrain's. Its forward is not used, because it makes a (B, T, T) tensor of zeros
+    as attention weights and is limited to 3000 frames.
 
     Parameters
     ----------
     d_model : int
         Width D of the input and of the output.
     nhead : int
-        Heads H: mixing MLPs, each over a slice of the features. It must divide both widths.
+        Heads H, each a mixing MLP over a slice of the features. H must divide both widths.
     dropout : float
-        Not used: there is none inside HyperMixing.
+        Not used, since HyperMixing has no dropout.
     d_ffn : int, optional
         Hidden units H K of all mixing MLPs; 4 D by default.
 
@@ -62,7 +62,7 @@ class HyperMixing(Mixer, hypermixing.HyperMixing):
         if chunks is not None:
             raise ValueError("hypermixing sees the whole utterance: it cannot work on chunks.")
         if padding_mask is not None:
-            # Frames of zeros add nothing to the sums over time, whatever matrices they make.
+            # Frames of zeros add nothing to the sums over time.
             x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
         into, back = self.hyper(x + self.positional_encoding(x))  # (B, H, T, K) each
         by_head = x.unflatten(-1, (self.num_heads, -1)).permute(0, 2, 3, 1)  # (B, H, D / H, T)

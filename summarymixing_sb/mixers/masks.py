@@ -1,4 +1,4 @@
-"""The masks of the quadratic baselines."""
+"""Attention masks of the quadratic baselines."""
 
 import torch
 
@@ -6,7 +6,7 @@ import torch
 def chunk_attention_mask(time, chunks, device):
     """Build the (T, T) mask of chunked attention, True where a query may not see a key.
 
-    Chunks of one frame with all of the left context give the causal mask.
+    Chunks of one frame with unlimited left context give the causal mask.
 
     Parameters
     ----------
@@ -15,7 +15,7 @@ def chunk_attention_mask(time, chunks, device):
     chunks : DynChunkTrainConfig
         Chunk size in frames, left context in chunks.
     device : torch.device
-        Where to make the mask.
+        Device of the mask.
 
     Returns
     -------

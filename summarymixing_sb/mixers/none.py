@@ -1,4 +1,4 @@
-"""No mixing at all: what the other parts of an encoder reach alone."""
+"""Mixer that mixes nothing, for encoders of the other layers alone."""
 
 import torch
 
@@ -8,10 +8,10 @@ from summarymixing_sb.registry import register_mixer
 
 @register_mixer("none")
 class NoMixer(Mixer):
-    """The row "CNN only" of arXiv 2307.07421: encoder layers leave their mixer out.
+    """No mixer, as in the row "CNN only" of arXiv 2307.07421.
 
-    It takes the arguments of every mixer and has no parameters. Positions are as for
-    SummaryMixing, so that the two rows differ in the branch alone.
+    It takes the arguments of every mixer and has no parameters. Its positions are those of
+    SummaryMixing, so that the two rows differ only in the mixer.
 
     Examples
     --------
@@ -25,5 +25,5 @@ class NoMixer(Mixer):
         super().__init__()
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
-        """Give zeros: nothing comes from other frames."""
+        """Return zeros."""
         return torch.zeros_like(x)

@@ -1,4 +1,4 @@
-"""Absolute positions without a longest length."""
+"""Sinusoidal positions for any number of frames."""
 
 import math
 
@@ -9,8 +9,8 @@ from torch import nn
 class SinusoidalPositions(nn.Module):
     """Sinusoids for any number of frames (arXiv 1706.03762, section 3.5).
 
-    They equal those of SpeechBrain's ``PositionalEncoding``, whose table ends at 2500 frames (100
-    seconds of speech); a checkpoint that holds such a table is accepted, and the table left out.
+    They equal those of SpeechBrain's ``PositionalEncoding``, whose table has 2500 frames (100
+    seconds of speech). A checkpoint with such a table loads, and the table is ignored.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ class SinusoidalPositions(nn.Module):
         self.d_model = d_model
 
     def forward(self, x, first=0):
-        """Give the positions of x.
+        """Compute the positions of frames.
 
         Parameters
         ----------
         x : torch.Tensor
-            (B, T, D); only its length, type and device matter.
+            (B, T, D); only length, type and device are used.
         first : int
-            Position of its first frame.
+            Position of the first frame.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Rotary self-attention at its fastest: the fair baseline for every measurement of speed."""
+"""Rotary self-attention through PyTorch's fused attention: the baseline for speed."""
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +11,10 @@ from summarymixing_sb.registry import register_mixer
 
 @register_mixer("RoPESDPA")
 class RoPESDPA(Mixer, attention.RoPEMHA):
-    """SpeechBrain's RoPEMHA, same parameters and outputs, with nothing in its way.
+    """SpeechBrain's RoPEMHA with the same parameters and outputs, but faster.
 
-    SpeechBrain expands the padding mask to (B, H, T, T), and swaps the features of every pair by
-    an index. Here the mask is broadcast from (B, 1, 1, T), and the rotation (arXiv 2104.09864,
+    SpeechBrain expands the padding mask to (B, H, T, T) and swaps the features of every pair by
+    indexing. Here the mask is broadcast from (B, 1, 1, T), and the rotation (arXiv 2104.09864,
     equation 34) is a product of complex numbers.
 
     Examples
@@ -35,16 +35,16 @@ class RoPESDPA(Mixer, attention.RoPEMHA):
         """Mix frames, see :meth:`Mixer.forward`. Time is quadratic in T."""
         qkv = F.linear(x, self.in_proj_weight).unflatten(-1, (self.num_heads, -1))
         query, key, value = qkv.transpose(1, 2).chunk(3, dim=-1)  # (B, H, T, D / H) each
-        turn = self._turn(x)
+        rotation = self._rotation(x)
         visible = None
         if padding_mask is not None:
             visible = ~padding_mask[:, None, None, :]  # (B, 1, 1, T)
         if chunks is not None:
-            in_reach = ~chunk_attention_mask(x.size(1), chunks, x.device)  # (T, T)
-            visible = in_reach if visible is None else visible & in_reach
+            in_chunks = ~chunk_attention_mask(x.size(1), chunks, x.device)  # (T, T)
+            visible = in_chunks if visible is None else visible & in_chunks
         mixed = F.scaled_dot_product_attention(
-            _rotate(query, turn),
-            _rotate(key, turn),
+            _rotate(query, rotation),
+            _rotate(key, rotation),
             value,
             attn_mask=visible,
             dropout_p=self.dropout if self.training else 0.0,
@@ -52,8 +52,8 @@ class RoPESDPA(Mixer, attention.RoPEMHA):
         )
         return self.out_proj(mixed.transpose(1, 2).flatten(2))
 
-    def _turn(self, x):
-        """Unit complex numbers exp(i t theta_j), (T, D / 2H)."""
+    def _rotation(self, x):
+        """Compute the complex numbers exp(i t theta_j), (T, D / 2H)."""
         pairs = torch.arange(self.head_dim // 2, device=x.device, dtype=torch.float32)
         theta = 10000.0 ** (-2 * pairs / self.head_dim)
         time = torch.arange(x.size(1), device=x.device, dtype=torch.float32)
@@ -61,6 +61,6 @@ class RoPESDPA(Mixer, attention.RoPEMHA):
         return torch.polar(torch.ones_like(angles), angles)
 
 
-def _rotate(vectors, turn):
+def _rotate(vectors, rotation):
     pairs = torch.view_as_complex(vectors.float().unflatten(-1, (-1, 2)).contiguous())
-    return torch.view_as_real(pairs * turn).flatten(-2).to(vectors.dtype)
+    return torch.view_as_real(pairs * rotation).flatten(-2).to(vectors.dtype)

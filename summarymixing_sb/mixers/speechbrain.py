@@ -1,4 +1,4 @@
-"""SpeechBrain's self-attentions behind our call, with SpeechBrain's parameter names and outputs."""
+"""SpeechBrain's self-attentions as mixers, with the same parameter names and outputs."""
 
 from speechbrain.nnet import attention
 
@@ -8,7 +8,7 @@ from summarymixing_sb.registry import register_mixer
 
 
 class _SelfAttention(Mixer):
-    """Call a SpeechBrain attention, the other base of each class below, on x alone."""
+    """Adapter that calls a SpeechBrain attention, the second base of its subclasses, on x."""
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Mix frames, see :meth:`Mixer.forward`. Time and memory are quadratic in T."""

@@ -1,4 +1,4 @@
-"""SummaryMixing: every frame meets the mean of all frames, in linear time.
+"""SummaryMixing: every frame is combined with the mean of all frames, in linear time.
 
 Letters: B batch, T frames, N chunks, C frames of a chunk, D model width, d summary width.
 """
@@ -15,17 +15,17 @@ from summarymixing_sb.registry import register_mixer
 
 FORMS = ("full", "lite", "fast")
 
-#: The two official variants. Results depend on which, so every result says it.
+#: The two official variants. Results depend on the choice, so every result names it.
 PRESETS = {
     # Behind the table of Interspeech 2024: LayerNorm on f(x) and on the mean, no dropout.
     "interspeech2024": {"layer_norm": True, "dropout": False},
-    # The later one for SpeechBrain 1.0: no LayerNorm, dropout on what enters the combiner.
+    # The later one for SpeechBrain 1.0: no LayerNorm, dropout on the input of the combiner.
     "speechbrain1.0": {"layer_norm": False, "dropout": True},
 }
 
 SUMMARY_DROPOUTS = ("per_frame", "shared")
 
-#: What the mean of s(x) is over. Chunks limit each of them to what a frame's chunk sees.
+#: Frames over which s(x) is averaged. Chunks limit them to those that a frame's chunk sees.
 POOLINGS = {
     "utterance": lambda **_: UtterancePooling(),
     "decay": lambda decay, learn_decay, **_: DecayPooling(decay, learn_decay),
@@ -39,9 +39,9 @@ class SummaryMixing(Mixer):
 
     ``full``: h_t = c([f(x_t) ; mean of s(x)]). ``lite``: h_t = mean of s(x). ``fast``: as full,
     with f and s the two halves of one Linear + GELU. The mean is over the utterance or, given
-    chunks, over what a frame's chunk sees. The concatenation is never made: the combiner's weight
-    is split, c([f ; s]) = GELU(W_f f + W_s s + b), and W_s s is computed once per mean. Likewise
-    with ``pooling="window"``, where c sees two means of the same s(x), near and overall.
+    chunks, over the frames that a frame's chunk sees. The concatenation is never made: the weight
+    of the combiner is split, c([f ; s]) = GELU(W_f f + W_s s + b), and W_s s is computed once per
+    mean. With ``pooling="window"``, c has a third input, the mean over the window.
 
     Parameters
     ----------
@@ -62,25 +62,25 @@ class SummaryMixing(Mixer):
     local_out, summary_out : int, optional
         Output widths of f and of s; ``d_model`` by default.
     summary_dropout : str
-        How dropout falls on the summary in training: "per_frame" draws a mask for each frame, as
-        the 1.0 preset was trained, and needs the summary repeated over time; "shared" draws one
-        mask for each mean, which is faster.
+        Dropout of the summary in training: "per_frame" draws a mask for each frame, as the 1.0
+        preset was trained, and repeats the summary over time; "shared" draws one mask for each
+        mean, which is faster.
     pooling : str
-        What the mean is over: "utterance", all frames alike; "decay", all frames, but gamma^k for
-        those k frames away, so that every frame has a mean of its own; "window", the frames near
-        each, beside the mean over the utterance (arXiv 2602.09043).
+        How s(x) is averaged: "utterance", all frames with the same weight; "decay", all frames
+        with weight gamma^k at a distance of k, so that every frame has its own mean; "window", a
+        mean over the neighbours of each frame and one over the utterance (arXiv 2602.09043).
     decay : float
-        Gamma, above 0 and below 1. At 0.98, frames count for 1 / e at a distance of 50 (2 s).
+        Gamma, above 0 and below 1. At 0.98, the weight is 1 / e at a distance of 50 (2 s).
     learn_decay : bool
-        Whether gamma is learned from there on, one for this mixer.
+        Whether gamma is learned, starting from ``decay``.
     window : int
-        How many frames before and after a frame its window holds; 15 are 0.6 s.
+        Frames on either side of a frame in its window; 15 are 0.6 s.
 
     Raises
     ------
     ValueError
         If a name is unknown, the heads do not divide a width, widths or pooling do not fit the
-        form, or a number is out of bounds.
+        form, or a number is out of range.
 
     Examples
     --------
@@ -157,7 +157,7 @@ class SummaryMixing(Mixer):
         self.reset_mixer_parameters()
 
     def reset_mixer_parameters(self):
-        """Xavier normal with the fans of one head, and those of the whole combiner."""
+        """Initialise with Xavier normal, by the fans of one head and of the whole combiner."""
         for name in ("joint", "local", "summary"):
             for linear in list(getattr(self, name, ()))[::2]:
                 reset_linear(linear)
@@ -170,7 +170,7 @@ class SummaryMixing(Mixer):
         """Mix frames, see :meth:`Mixer.forward`. Time and memory are linear in T."""
         time = x.size(1)
         if chunks is not None and time % chunks.chunk_size:
-            # Fill the last chunk up, so that every chunk is a slice of the same shape.
+            # Pad the last chunk, so that all chunks have the same shape.
             missing = -time % chunks.chunk_size
             if padding_mask is None:
                 padding_mask = x.new_zeros(x.size(0), time, dtype=torch.bool)
@@ -184,8 +184,8 @@ class SummaryMixing(Mixer):
     def make_state(self, batch_size, chunks):
         """Start streams, see :meth:`Mixer.make_state`; the state does not grow with time.
 
-        It is a (sum, count) for each row, for each chunk of a left context that ends; with a
-        window, also the frames that it reaches back to.
+        It holds a (sum, count) for each row, or for each chunk of a limited left context; with a
+        window, also the last frames.
         """
         device = next(self.parameters()).device
         return self.pool.make_state(batch_size, self.summary_out, chunks, device)
@@ -196,17 +196,17 @@ class SummaryMixing(Mixer):
         return self._mix(local, x.size(1), *self.pool.step(frames, state, padding_mask))
 
     def _project(self, x):
-        """Give f(x), or None for lite, and s(x): both (B, T, .)."""
+        """Compute f(x), or None for lite, and s(x): both (B, T, .)."""
         if self.form == "lite":
             return None, self.summary(x)
         if self.form == "full":
             return self.local(x), self.summary(x)
-        # Each head gives its local half, then its summary half.
+        # The outputs of each head are its local half followed by its summary half.
         by_head = self.joint(x).unflatten(-1, (self.nhead, 2, -1))
         return by_head.select(-2, 0).flatten(-2), by_head.select(-2, 1).flatten(-2)
 
     def _mix(self, local, time, summary, near=None):
-        """Give each of T frames the mean (B, N, d) of its chunk, and its window's, (B, T, d)."""
+        """Combine frames with the means (B, N, d) of their chunks and (B, T, d) of windows."""
         summary = self.summary_norm(summary).unsqueeze(2)  # (B, N, 1, d)
         chunk_shape = (summary.size(1), time // summary.size(1))  # (N, C)
         if self.form == "lite":
@@ -215,8 +215,8 @@ class SummaryMixing(Mixer):
             summary = summary.expand(-1, -1, chunk_shape[1], -1)
         summary = self.combine_summary(self.dropout(summary))
         mixed = self.combine_local(self.dropout(self.local_norm(local)))  # (B, T, D)
-        # In place: nobody else holds this output, and new memory costs more than the sum.
-        mixed = mixed.unflatten(1, chunk_shape).add_(summary).flatten(1, 2)
+        # Not in place, since a forward hook may hold the output of combine_local.
+        mixed = (mixed.unflatten(1, chunk_shape) + summary).flatten(1, 2)
         if near is not None:
             mixed = mixed + self.combine_window(self.dropout(self.window_norm(near)))
         return F.gelu(mixed)
@@ -227,13 +227,13 @@ class SummaryMixing(Mixer):
         Parameters
         ----------
         state_dict : dict
-            Names as in the original: ``local_proj.linear.w.weight`` and so on, see
+            Parameters by their original names, ``local_proj.linear.w.weight`` and so on, see
             :func:`summarymixing_sb.mixers.convert.convert_original_state_dict`.
 
         Raises
         ------
         ValueError
-            If a name is unknown, or the parameters are those of another form, preset or size.
+            If a name is unknown, or the parameters belong to another form, preset or size.
         """
         try:
             self.load_state_dict(convert_original_state_dict(state_dict))

@@ -1,4 +1,4 @@
-"""How s(x) is averaged over time: the fast forms, the loops that define them, the streams."""
+"""Means of s(x) over time, in linear time: whole utterances, chunks, decay, windows, streams."""
 
 from summarymixing_sb.pooling.decay import decayed_means
 from summarymixing_sb.pooling.means import chunk_means, utterance_mean

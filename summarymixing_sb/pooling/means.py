@@ -24,7 +24,7 @@ def utterance_mean(frames, padding_mask=None):
     Returns
     -------
     torch.Tensor
-        (B, 1, d), in the type of ``frames``. A row without a valid frame gives zeros.
+        (B, 1, d), in the type of ``frames``. Zeros for a row without a valid frame.
 
     Examples
     --------
@@ -39,23 +39,23 @@ def utterance_mean(frames, padding_mask=None):
 def chunk_means(frames, chunks, padding_mask=None):
     """Average, for every chunk, the valid frames of it and of its left context (arXiv 2409.07165).
 
-    Every chunk is summed once. The sums over several chunks are differences of prefix sums, so
-    the cost does not depend on the left context.
+    Every chunk is summed once. Sums over several chunks are differences of prefix sums, so the
+    cost does not depend on the left context.
 
     Parameters
     ----------
     frames : torch.Tensor
         s(x), shape (B, T, d).
     chunks : DynChunkTrainConfig
-        Chunk size in frames; left context in chunks, None for all that came before.
+        Chunk size in frames; left context in chunks, None for all earlier chunks.
     padding_mask : torch.Tensor, optional
         (B, T), True where a frame is padding.
 
     Returns
     -------
     torch.Tensor
-        (B, N, d) with N = ceil(T / chunk size), in the type of ``frames``. A chunk that sees no
-        valid frame gives zeros.
+        (B, N, d) with N = ceil(T / chunk size), in the type of ``frames``. Zeros for a chunk that
+        sees no valid frame.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def chunk_means(frames, chunks, padding_mask=None):
     size, time = chunks.chunk_size, frames.size(1)
     missing = -time % size
     if missing:
-        # Frames that fill up the last chunk are padding like any other.
+        # The frames that complete the last chunk are padding, too.
         if padding_mask is None:
             padding_mask = frames.new_zeros(frames.size(0), time, dtype=torch.bool)
         padding_mask = F.pad(padding_mask, (0, missing), value=True)
@@ -112,8 +112,8 @@ def masked_sum(frames, padding_mask):
     return total, count
 
 
-def valid_frames(frames, padding_mask):
-    """Put zeros where padding is, and count the rest, for sums that weigh every frame.
+def zero_padding(frames, padding_mask):
+    """Set padding to zero, and give the weights 1 and 0 of valid frames and of padding.
 
     Parameters
     ----------

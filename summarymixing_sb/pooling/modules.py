@@ -1,4 +1,4 @@
-"""The ways to average s(x), as modules with one call: whole recordings, or one chunk at a time.
+"""Modules that average s(x) over whole recordings, or one chunk at a time.
 
 Letters: B batch, T frames, N chunks, C frames of a chunk, d summary width.
 """
@@ -26,7 +26,7 @@ class UtterancePooling(nn.Module):
     """
 
     def forward(self, frames, padding_mask=None, chunks=None):
-        """Average.
+        """Average frames.
 
         Parameters
         ----------
@@ -40,32 +40,32 @@ class UtterancePooling(nn.Module):
         Returns
         -------
         tuple of torch.Tensor
-            The summaries that the combiner sees side by side: (B, 1, d) is for all frames,
-            (B, N, d) for those of each chunk, (B, T, d) for each frame.
+            The summaries that the combiner concatenates: (B, 1, d) for all frames, (B, N, d) with
+            one for each chunk, or (B, T, d) with one for each frame.
         """
         if chunks is None:
             return (utterance_mean(frames, padding_mask),)
         return (chunk_means(frames, chunks, padding_mask),)
 
     def make_state(self, batch_size, width, chunks, device):
-        """Start streams: a :class:`SummaryState`, or one of its kind, for :meth:`step`."""
+        """Start streams: make a :class:`SummaryState`, or a subclass of it, for :meth:`step`."""
         return SummaryState(batch_size, width, chunks, device)
 
     def step(self, frames, state, padding_mask=None):
-        """Average as :meth:`forward` does, of the next chunk (B, C, d) alone; N is 1."""
+        """Average as :meth:`forward` does, for the next chunk (B, C, d) alone; N is 1."""
         return (state.add(frames, padding_mask),)
 
 
 class DecayPooling(nn.Module):
-    """For every frame t, the mean whose weights are gamma^|i - t|.
+    """A mean for every frame t, whose weights are gamma^|i - t|.
 
-    There is one gamma, not one a head: every layer of an encoder has its own, so that they can
-    look near and far, and blocks of frames stay single matrix products.
+    There is one gamma, not one per head, so that a block of frames is a single matrix product.
+    Every layer of an encoder has its own gamma.
 
     Parameters
     ----------
     decay : float
-        Gamma, above 0 and below 1; where it starts if it is learned.
+        Gamma, above 0 and below 1; the initial value if it is learned.
     learn_decay : bool
         Whether gamma is learned, as the sigmoid of a parameter.
 
@@ -94,7 +94,7 @@ class DecayPooling(nn.Module):
         """Logarithm of gamma: a float, or a tensor without dimensions if it is learned."""
         if self.decay_logit is None:
             return self.fixed_log_decay
-        # A bfloat16 logarithm near zero would be off by as much as gamma is from 1.
+        # In float32, since bfloat16 is too coarse where gamma is near 1.
         logit = self.decay_logit
         return F.logsigmoid(logit.to(torch.promote_types(logit.dtype, torch.float32)))
 
@@ -107,22 +107,22 @@ class DecayPooling(nn.Module):
         return DecayState(batch_size, width, chunks, device, self.log_decay)
 
     def step(self, frames, state, padding_mask=None):
-        """Average the next chunk, (B, C, d) to the same shape."""
+        """Average the next chunk (B, C, d) to the same shape."""
         return (state.add(frames, padding_mask),)
 
 
 class WindowPooling(UtterancePooling):
-    """The mean over a neighbourhood of every frame, beside the utterance's (arXiv 2602.09043).
+    """The mean of the utterance, and one over the neighbours of each frame (arXiv 2602.09043).
 
     Parameters
     ----------
     window : int
-        How many frames before and after a frame it sees, beside itself.
+        Frames on either side that a frame sees; at least 1.
 
     Raises
     ------
     ValueError
-        If it sees none.
+        If ``window`` is below 1.
 
     Examples
     --------

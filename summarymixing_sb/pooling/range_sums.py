@@ -1,4 +1,4 @@
-"""Sums over ranges of time.
+"""Sums over ranges of time, by prefix sums of blocks.
 
 Letters: B batch, T entries, M ranges, N blocks, L entries of a block, d summary width.
 """
@@ -7,18 +7,18 @@ import torch.nn.functional as F
 
 
 def range_sums(values, first, end, size):
-    """Sum a range of entries for each of several places, in linear time.
+    """Sum several ranges of entries, in linear time.
 
-    A range lies in one block of ``size`` entries or in two that follow each other, so prefix sums
-    that start anew in each block are enough. They stay small, however long T is, and what is lost
-    by subtracting them is small, too.
+    A range lies in one block of ``size`` entries or in two neighbouring ones, so each block has
+    prefix sums of its own. They stay small for any T, and so does the rounding error of their
+    differences.
 
     Parameters
     ----------
     values : torch.Tensor
         (B, T, d).
     first, end : torch.Tensor
-        (M,) int64: the first entry of each range, and the one after its last.
+        (M,) int64, the first entry of each range and the one after its last.
     size : int
         Entries of the longest range.
 
@@ -35,14 +35,14 @@ def range_sums(values, first, end, size):
     tensor([ 3., 14.])
     """
     blocks = F.pad(values, (0, 0, 0, -values.size(1) % size)).unflatten(1, (-1, size))
-    # A zero first: entry k of a block is the sum of its first k frames.
+    # With a leading zero, entry k of a block is the sum of its first k values.
     prefix = F.pad(blocks, (0, 0, 1, 0)).cumsum(2).flatten(1, 2)  # (B, N (L + 1), d)
 
-    def of_first(frames, block):
-        return prefix.index_select(1, block * (size + 1) + frames)
+    def sum_of_first(count, block):
+        return prefix.index_select(1, block * (size + 1) + count)
 
     start_block, end_block = first // size, (end - 1) // size
-    in_start_block = size * (end_block > start_block)  # all of it, if the range goes on
-    sums = of_first(end - end_block * size, end_block)
-    sums = sums - of_first(first - start_block * size, start_block)
-    return sums + of_first(in_start_block, start_block)
+    in_start_block = size * (end_block > start_block)  # the whole block, if there are two
+    sums = sum_of_first(end - end_block * size, end_block)
+    sums = sums - sum_of_first(first - start_block * size, start_block)
+    return sums + sum_of_first(in_start_block, start_block)

@@ -1,20 +1,20 @@
-"""What a stream remembers of the frames so far, to average them chunk by chunk.
+"""Streaming states of the poolings: sums of the chunks before the next one.
 
-Letters: B batch, C frames of a chunk, K chunks remembered, W frames remembered, d summary width.
+Letters: B batch, C frames of a chunk, K stored chunks, W stored frames, d summary width.
 """
 
 import torch
 
-from summarymixing_sb.pooling.decay import decayed_ratio, decayed_sums, fading
+from summarymixing_sb.pooling.decay import decay_powers, decayed_ratio, decayed_sums
 from summarymixing_sb.pooling.means import masked_sum
 from summarymixing_sb.pooling.window import window_means
 
 
 class SummaryState:
-    """The sums behind :func:`summarymixing_sb.pooling.chunk_means`, one chunk at a time.
+    """Streaming state of :func:`summarymixing_sb.pooling.chunk_means`.
 
-    With all of the left context that is one (sum, count) for each row; with a left context of K
-    chunks it is those of the last K chunks. Either way it does not grow with time.
+    It holds one (sum, count) for each row with all of the left context, or those of the last K
+    chunks with a left context of K chunks. It does not grow with time.
 
     Parameters
     ----------
@@ -23,14 +23,14 @@ class SummaryState:
     width : int
         Summary width d.
     chunks : DynChunkTrainConfig
-        Chunk size in frames; left context in chunks, None for all that came before.
+        Chunk size in frames; left context in chunks, None for all earlier chunks.
     device : torch.device
         Where the frames are.
 
     Raises
     ------
     ValueError
-        If there are no chunks: the mean of a whole utterance needs its end.
+        If there are no chunks, since the mean of a whole utterance needs its end.
 
     Examples
     --------
@@ -48,13 +48,13 @@ class SummaryState:
             )
         self.chunks = chunks
         kept = 1 if chunks.left_context_size is None else chunks.left_context_size  # K
-        # float32 sums are added to them; float64 ones turn them into float64
+        # These become float64 when float64 sums are added.
         options = {"dtype": torch.float32, "device": device}
         self.totals = torch.zeros(batch_size, kept, width, **options)  # (B, K, d)
         self.counts = torch.zeros(batch_size, kept, 1, **options)  # (B, K, 1)
 
     def add(self, frames, padding_mask=None):
-        """Take in the next chunk, and average what it may see.
+        """Add the next chunk, and average what it sees.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class SummaryState:
         Returns
         -------
         torch.Tensor
-            (B, 1, d), in the type of ``frames``. A row that sees no valid frame gives zeros.
+            (B, 1, d), in the type of ``frames``; zeros where no valid frame is seen.
 
         Raises
         ------
@@ -77,11 +77,11 @@ class SummaryState:
         if padding_mask is not None:
             padding_mask = padding_mask.unsqueeze(1)
         total, count = masked_sum(frames.unsqueeze(1), padding_mask)  # (B, 1, d), (B or 1, 1, 1)
-        # Added up anew each time: a running sum that chunks leave again would drift.
-        seen_total = self.totals.sum(1, keepdim=True) + total
-        seen_count = self.counts.sum(1, keepdim=True) + count
+        # A new sum each time, since a running sum drifts when old chunks are subtracted.
+        all_total = self.totals.sum(1, keepdim=True) + total
+        all_count = self.counts.sum(1, keepdim=True) + count
         self._keep(total, count)
-        return (seen_total / seen_count.clamp(min=1)).to(frames.dtype)
+        return (all_total / all_count.clamp(min=1)).to(frames.dtype)
 
     def _check_length(self, frames):
         if frames.size(1) > self.chunks.chunk_size:
@@ -90,7 +90,7 @@ class SummaryState:
             )
 
     def _keep(self, total, count):
-        """Remember the sums of a chunk, in place of those of the oldest if contexts end."""
+        """Store the sums of a chunk; with a limited left context they replace the oldest."""
         if self.chunks.left_context_size is None:
             self.totals, self.counts = self.totals + total, self.counts + count
         else:
@@ -99,7 +99,7 @@ class SummaryState:
             self.counts = torch.cat((self.counts, count), dim=1)[:, 1:]
 
     def reorder(self, index):
-        """Let row i go on from what row ``index[i]`` has seen, as a beam search asks for.
+        """Give row i the state of row ``index[i]``, for a beam search.
 
         Parameters
         ----------
@@ -111,9 +111,9 @@ class SummaryState:
 
 
 class DecayState(SummaryState):
-    """The sums behind :func:`summarymixing_sb.pooling.decayed_means`, one chunk at a time.
+    """Streaming state of :func:`summarymixing_sb.pooling.decayed_means`.
 
-    Each sum is that of one chunk, or of all of them, as the last frame so far sees it.
+    Each sum has the weights that the last frame so far gives it.
 
     Parameters
     ----------
@@ -136,29 +136,37 @@ class DecayState(SummaryState):
         self.log_decay = log_decay
 
     def add(self, frames, padding_mask=None):
-        """Take in the next chunk, and average what each of its frames may see: (B, C, d).
+        """Add the next chunk, and average what each of its frames sees.
 
-        See :meth:`SummaryState.add`.
+        Parameters
+        ----------
+        frames, padding_mask
+            See :meth:`SummaryState.add`.
+
+        Returns
+        -------
+        torch.Tensor
+            (B, C, d), in the type of ``frames``.
         """
         self._check_length(frames)
         total, weight = decayed_sums(frames, self.log_decay, padding_mask)
-        fade = fading(frames.size(1), self.log_decay, total)  # (C, 1)
-        seen_total = total + fade * self.totals.sum(1, keepdim=True)
-        seen_weight = weight + fade * self.counts.sum(1, keepdim=True)
-        self.totals, self.counts = fade[-1] * self.totals, fade[-1] * self.counts
+        powers = decay_powers(frames.size(1), self.log_decay, total)  # (C, 1)
+        all_total = total + powers * self.totals.sum(1, keepdim=True)
+        all_weight = weight + powers * self.counts.sum(1, keepdim=True)
+        self.totals, self.counts = powers[-1] * self.totals, powers[-1] * self.counts
         self._keep(total[:, -1:], weight[:, -1:])
-        return decayed_ratio(seen_total, seen_weight).to(frames.dtype)
+        return decayed_ratio(all_total, all_weight).to(frames.dtype)
 
 
 class WindowState(SummaryState):
-    """As :class:`SummaryState`, and the last frames, for the windows that reach back to them.
+    """State of :class:`SummaryState` and the last frames, for windows that reach back to them.
 
     Parameters
     ----------
     batch_size, width, chunks, device
         See :class:`SummaryState`.
     window : int
-        How many frames before and after a frame it sees.
+        Frames on either side that a frame sees.
 
     Examples
     --------
@@ -180,7 +188,7 @@ class WindowState(SummaryState):
         self.padding_mask = torch.ones(batch_size, kept, dtype=torch.bool, device=device)
 
     def add(self, frames, padding_mask=None):
-        """Take in the next chunk, and average what each of its frames may see.
+        """Add the next chunk, and average what each of its frames sees.
 
         Parameters
         ----------
@@ -199,13 +207,13 @@ class WindowState(SummaryState):
         self.frames = torch.cat((self.frames, frames), dim=1)
         self.padding_mask = torch.cat((self.padding_mask, padding_mask), dim=1)
         means = window_means(self.frames, self.window, self.padding_mask)[:, kept:]
-        # Copies: a view would keep the frames alive that it leaves out.
+        # Copies, since a view would keep the memory of the dropped frames.
         self.frames = self.frames[:, frames.size(1) :].clone()
         self.padding_mask = self.padding_mask[:, frames.size(1) :].clone()
         return mean, means.to(frames.dtype)
 
     def reorder(self, index):
-        """Let row i go on from what row ``index[i]`` has seen, see :meth:`SummaryState.reorder`."""
+        """Give row i the state of row ``index[i]``, see :meth:`SummaryState.reorder`."""
         super().reorder(index)
         self.frames = self.frames.index_select(0, index)
         self.padding_mask = self.padding_mask.index_select(0, index)

@@ -5,7 +5,7 @@ Letters: B batch, T frames, d summary width.
 
 import torch
 
-from summarymixing_sb.pooling.means import valid_frames
+from summarymixing_sb.pooling.means import zero_padding
 from summarymixing_sb.pooling.range_sums import range_sums
 
 
@@ -19,7 +19,7 @@ def window_means(frames, window, padding_mask=None, chunks=None):
     frames : torch.Tensor
         s(x), shape (B, T, d).
     window : int
-        How many frames before and after a frame it sees, beside itself.
+        Frames on either side that a frame sees.
     padding_mask : torch.Tensor, optional
         (B, T), True where a frame is padding.
     chunks : DynChunkTrainConfig, optional
@@ -28,7 +28,7 @@ def window_means(frames, window, padding_mask=None, chunks=None):
     Returns
     -------
     torch.Tensor
-        (B, T, d), in the type of ``frames``. A frame that sees no valid frame gives zeros.
+        (B, T, d), in the type of ``frames``. Zeros for a frame that sees no valid frame.
 
     Examples
     --------
@@ -40,13 +40,13 @@ def window_means(frames, window, padding_mask=None, chunks=None):
     first, end = _bounds(frames, window, chunks)
     total, count = (
         range_sums(values, first, end, 2 * window + 1)
-        for values in valid_frames(frames, padding_mask)
+        for values in zero_padding(frames, padding_mask)
     )
     return (total / count.clamp(min=1)).to(frames.dtype)
 
 
 def _bounds(frames, window, chunks):
-    """First frame that each frame sees, and the first after those: (T,) each."""
+    """Give the first frame that each frame sees, and the one after the last: (T,) each."""
     time = frames.size(1)
     t = torch.arange(time, device=frames.device)
     first, end = (t - window).clamp(min=0), (t + window + 1).clamp(max=time)

@@ -182,13 +182,13 @@ def test_convolution_of_a_stream(kernel_size, causal):
 
     # As they stand: every frame of the whole is a product with what its chunk lets it see.
     reach = kernel_size // 2
-    naive = torch.zeros_like(x)
+    expected = torch.zeros_like(x)
     for t in range(11):
         last = t if causal else min(t + reach, (t // 2 + 1) * 2 - 1, 10)
         for i in range(max(0, t - reach * (1 + causal)), last + 1):
-            naive[:, t] += conv.weight[:, 0, i - t + reach * (1 + causal)] * x[:, i]
-        naive[:, t] += conv.bias
-    assert_equal(by_chunk(x), naive)
+            expected[:, t] += conv.weight[:, 0, i - t + reach * (1 + causal)] * x[:, i]
+        expected[:, t] += conv.bias
+    assert_equal(by_chunk(x), expected)
 
     gradients = []
     for run in (by_chunk, lambda x: convolve_frames(x, conv, None, chunks, causal)):

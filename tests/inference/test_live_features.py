@@ -6,8 +6,8 @@ from speechbrain.lobes.features import Fbank
 from speechbrain.processing.features import InputNormalization
 
 from summarymixing_sb import ContextNet, ConvolutionFrontEnd
+from summarymixing_sb.encoders.state import state_bytes
 from summarymixing_sb.inference.live_features import CausalFeatures, LiveFeatures
-from summarymixing_sb.models.streaming import state_bytes
 
 
 def parts(blocks=3, norm_type="global", win_length=25, **options):

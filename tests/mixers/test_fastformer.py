@@ -8,7 +8,7 @@ import torch
 from summarymixing_sb.mixers.fastformer import FastFormer
 
 
-def naive_fastformer(mixer, x, padding_mask=None):
+def reference_fastformer(mixer, x, padding_mask=None):
     """Equations 1 to 5 of arXiv 2108.09084, with v = q and without dropout."""
     batch, time, width = x.shape
     d = width // mixer.nhead
@@ -68,7 +68,7 @@ def test_equals_equations(nhead, time):
             weights = weights.masked_fill(mask.unsqueeze(-1), 0)
         fast = output_and_gradients(lambda x: mixer(x, mask), mixer, x, weights)  # noqa: B023
         slow = output_and_gradients(
-            lambda x: naive_fastformer(mixer, x, mask),  # noqa: B023
+            lambda x: reference_fastformer(mixer, x, mask),  # noqa: B023
             mixer,
             x,
             weights,

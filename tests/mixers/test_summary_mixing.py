@@ -1,11 +1,12 @@
-"""The fast form of SummaryMixing against its definition."""
+"""The fast form of SummaryMixing against its reference."""
 
 import pytest
 import torch
+import torch.nn.functional as F
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
 from summarymixing_sb.mixers.heads import HeadLinear
-from summarymixing_sb.mixers.naive import naive_summary_mixing
+from summarymixing_sb.mixers.reference import reference_summary_mixing
 from summarymixing_sb.mixers.summary_mixing import FORMS, PRESETS, SummaryMixing
 
 CHUNKS = {
@@ -46,7 +47,7 @@ def relative_error(fast, slow):
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("time", [1, 7, 13])
-def test_equals_definition(form, preset, nhead, chunks, time):
+def test_equals_reference(form, preset, nhead, chunks, time):
     mixer = make_mixer(form, preset, nhead)
     x = torch.randn(3, time, 12, dtype=torch.double)
     # A full row, a padded one, and one that is all padding.
@@ -55,7 +56,7 @@ def test_equals_definition(form, preset, nhead, chunks, time):
     for mask in (None, padding_mask):
         fast = output_and_gradients(lambda x: mixer(x, mask, chunks), mixer, x, weights)  # noqa: B023
         slow = output_and_gradients(
-            lambda x: naive_summary_mixing(mixer, x, mask, chunks),  # noqa: B023
+            lambda x: reference_summary_mixing(mixer, x, mask, chunks),  # noqa: B023
             mixer,
             x,
             weights,
@@ -144,3 +145,27 @@ def test_initialisation_of_heads_follows_their_own_fan():
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         SummaryMixing(12, **options)
+
+
+@pytest.mark.parametrize("chunks", [None, DynChunkTrainConfig(4, 1)], ids=["utterance", "chunks"])
+@pytest.mark.parametrize("pooling", ["utterance", "decay", "window"])
+@pytest.mark.parametrize("form", ["full", "fast"])
+def test_activations_that_hooks_hold_are_not_changed(form, pooling, chunks):
+    mixer = SummaryMixing(8, form=form, preset="interspeech2024", pooling=pooling)
+    held = []
+    for module in mixer.modules():
+        module.register_forward_hook(lambda _, args, out: held.append((out, copied(out))))
+    for mode in (mixer.eval(), mixer.train()):
+        mode(torch.randn(2, 9, 8), chunks=chunks)
+    assert len(held) > 2 * len(list(mixer.children()))
+    for out, at_that_time in held:
+        torch.testing.assert_close(out, at_that_time, rtol=0, atol=0)
+    combined = []
+    mixer.combine_local.register_forward_hook(lambda _, args, out: combined.append((*args, out)))
+    mixer(torch.randn(2, 9, 8), chunks=chunks)
+    ((local, out),) = combined
+    assert torch.equal(out, F.linear(local, mixer.combine_local.weight, mixer.combine_local.bias))
+
+
+def copied(out):
+    return tuple(map(copied, out)) if isinstance(out, tuple) else out.clone()

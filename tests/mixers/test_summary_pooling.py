@@ -5,7 +5,7 @@ import torch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
 from summarymixing_sb import TransformerASR
-from summarymixing_sb.mixers.naive import naive_summary_mixing
+from summarymixing_sb.mixers.reference import reference_summary_mixing
 from summarymixing_sb.mixers.summary_mixing import FORMS, PRESETS, SummaryMixing
 
 POOLINGS = {
@@ -61,14 +61,14 @@ def stream(mixer, x, chunks, padding_mask):
 @pytest.mark.parametrize("chunks", [None, *CHUNKS.values()], ids=["utterance", *CHUNKS])
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(("form", "options"), KINDS)
-def test_equals_definition(form, options, preset, chunks):
+def test_equals_reference(form, options, preset, chunks):
     mixer = make_mixer(form, preset, nhead=4, **options)
     for time in (1, 13):
         x, weights = torch.randn(2, 3, time, 12, dtype=torch.double)
         for mask in (None, rows_of(time)):
             fast, slow = (
                 output_and_gradients(lambda x: run(mixer, x, mask, chunks), mixer, x, weights)  # noqa: B023
-                for run in (SummaryMixing.forward, naive_summary_mixing)
+                for run in (SummaryMixing.forward, reference_summary_mixing)
             )
             for found, expected in zip(fast, slow, strict=True):
                 torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)

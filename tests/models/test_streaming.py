@@ -12,7 +12,7 @@ from speechbrain.utils.streaming import split_fixed_chunks, split_wav_lens
 from torch import nn
 
 from summarymixing_sb import ConvolutionFrontEnd, TransformerASR
-from summarymixing_sb.models.streaming import state_bytes
+from summarymixing_sb.encoders.state import state_bytes
 
 ENCODERS = ["branchformer", "conformer", "transformer"]
 CHUNKS = DynChunkTrainConfig(4, 2)

@@ -9,7 +9,7 @@ from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
 from summarymixing_sb import SummaryMixing, TransformerASR
 from summarymixing_sb.mixers.heads import HeadLinear
-from summarymixing_sb.mixers.naive import naive_summary_mixing
+from summarymixing_sb.mixers.reference import reference_summary_mixing
 from summarymixing_sb.mixers.summary_mixing import FORMS, PRESETS
 
 PIECES, PAD, WIDTH = 20, 0, 16
@@ -80,7 +80,7 @@ def test_steps_follow_the_models_norms_and_positions(options):
 
 @pytest.mark.parametrize("normalize_before", [True, False])
 def test_only_the_mixer_differs_from_speechbrains_decoder(normalize_before):
-    """SpeechBrain's decoder with the naive mixer in place of its self-attention."""
+    """SpeechBrain's decoder with the reference mixer in place of its self-attention."""
     ours = make(normalize_before=normalize_before).double().decoder
     theirs = TransformerDecoder(
         num_layers=2, nhead=2, d_ffn=32, d_model=WIDTH, normalize_before=normalize_before
@@ -111,7 +111,7 @@ class NaiveSelfAttention(torch.nn.Module):
 
     def forward(self, query, key, value, attn_mask, key_padding_mask, pos_embs):
         chunks = DynChunkTrainConfig(1, None)
-        return naive_summary_mixing(self.mixer, query, key_padding_mask, chunks), None
+        return reference_summary_mixing(self.mixer, query, key_padding_mask, chunks), None
 
 
 def test_no_token_sees_a_later_one_or_padding():

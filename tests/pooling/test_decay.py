@@ -1,4 +1,4 @@
-"""Fading means against the loops that define them, over blocks, chunks and extreme gammas."""
+"""Decayed means against the reference, over blocks, chunks and extreme gammas."""
 
 import math
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
+from summarymixing_sb.mixers.reference import reference_means
 from summarymixing_sb.pooling import decay
 from summarymixing_sb.pooling.decay import BLOCK, decayed_means
-from summarymixing_sb.pooling.naive import naive_means
 
 CHUNKS = [None] + [
     DynChunkTrainConfig(size, left)
@@ -34,7 +34,7 @@ def fast_and_slow(frames, gamma, *limits):
         with_gradients(function, frames, gamma, weights)
         for function in (
             lambda frames, gamma: decayed_means(frames, gamma.log(), *limits),
-            lambda frames, gamma: naive_means(frames, *limits, weight=lambda gap: gamma**gap),
+            lambda frames, gamma: reference_means(frames, *limits, weight=lambda gap: gamma**gap),
         )
     )
 
@@ -42,7 +42,7 @@ def fast_and_slow(frames, gamma, *limits):
 @pytest.mark.parametrize("block", [4, BLOCK])  # 33 frames are 9 blocks of 4, and those are 3
 @pytest.mark.parametrize("chunks", CHUNKS, ids=str)
 @pytest.mark.parametrize("time", [1, 7, 33])
-def test_equals_the_loops(time, chunks, block, monkeypatch):
+def test_equals_the_reference(time, chunks, block, monkeypatch):
     monkeypatch.setattr(decay, "BLOCK", block)
     gamma = torch.tensor(0.8, dtype=torch.double)
     frames = torch.randn(3, time, 2, dtype=torch.double)
@@ -52,7 +52,7 @@ def test_equals_the_loops(time, chunks, block, monkeypatch):
 
 
 @pytest.mark.parametrize("time", [BLOCK, BLOCK + 1, 2 * BLOCK + 3])
-def test_equals_the_loops_over_whole_blocks(time):
+def test_equals_the_reference_over_whole_blocks(time):
     gamma = torch.tensor(0.97, dtype=torch.double)
     frames = torch.randn(1, time, 2, dtype=torch.double)
     for fast, slow in zip(*fast_and_slow(frames, gamma)):

@@ -1,11 +1,11 @@
-"""Means over windows against the loops that define them."""
+"""Means over windows against the reference."""
 
 import pytest
 import torch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
+from summarymixing_sb.mixers.reference import reference_means
 from summarymixing_sb.pooling import window_means
-from summarymixing_sb.pooling.naive import naive_means
 
 CHUNKS = [None] + [
     DynChunkTrainConfig(size, left)
@@ -16,7 +16,7 @@ CHUNKS = [None] + [
 @pytest.mark.parametrize("chunks", CHUNKS, ids=str)
 @pytest.mark.parametrize("window", [1, 3, 16, 100])
 @pytest.mark.parametrize("time", [1, 7, 33])
-def test_equals_the_loops(time, window, chunks):
+def test_equals_the_reference(time, window, chunks):
     frames = torch.randn(3, time, 2, dtype=torch.double)
     weights = torch.randn_like(frames)
     rows = torch.arange(time) >= torch.tensor([[time], [max(1, time // 3)], [0]])
@@ -24,7 +24,7 @@ def test_equals_the_loops(time, window, chunks):
         pair = []
         for function in (
             lambda x, limits: window_means(x, window, *limits),
-            lambda x, limits: naive_means(x, *limits, weight=lambda gap: gap <= window),
+            lambda x, limits: reference_means(x, *limits, weight=lambda gap: gap <= window),
         ):
             leaf = frames.clone().requires_grad_()
             means = function(leaf, (padding_mask, chunks))
