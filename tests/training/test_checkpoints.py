@@ -5,12 +5,8 @@ import random
 import pytest
 import torch
 
-from summarymixing_sb.training.checkpoints import (
-    RandomState,
-    Stopwatch,
-    check_same_model,
-    load_average,
-)
+from summarymixing_sb.models.checkpoints import load_average
+from summarymixing_sb.training.checkpoints import RandomState, Stopwatch, check_same_model
 
 
 def test_random_state(tmp_path):
