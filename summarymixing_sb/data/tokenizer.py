@@ -13,6 +13,8 @@ from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 
+#: SentencePiece's character for a space.
+WORD_BOUNDARY = "\N{LOWER ONE EIGHTH BLOCK}"
 TRAINED_ON = "trained_on.txt"
 
 
@@ -187,4 +189,4 @@ def _train_if_stale(file, train_csv, options, keep):
 
 def _written_by_sentencepiece(symbols):
     """SpeechBrain wants one string or None; SentencePiece writes a space as a low block."""
-    return ",".join(symbol.replace(" ", "\N{LOWER ONE EIGHTH BLOCK}") for symbol in symbols) or None
+    return ",".join(symbol.replace(" ", WORD_BOUNDARY) for symbol in symbols) or None

@@ -1,1 +1,1 @@
-"""Searches from the encoder's output to token ids."""
+"""Test-time decoders that return token ids, and the words of these ids."""

@@ -1,4 +1,4 @@
-"""Choosing a decoder: CTC greedy, CTC prefix beam or joint CTC/attention beam."""
+"""Builder of decoders: CTC greedy, CTC prefix beam or joint CTC/attention beam."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from summarymixing_sb.decoding.searchers import CTCGreedy, CTCPrefixBeam, JointB
 METHODS = ("ctc_greedy", "ctc_prefix_beam", "joint_beam")
 
 
-def build_decoder(method: str, hparams, modules: Mapping, tokenizer, stage: str = "test"):
+def build_decoder(method, hparams, modules, tokenizer, stage="test"):
     """Build the decoder that the hyperparameters describe.
 
     Parameters
@@ -22,9 +22,9 @@ def build_decoder(method: str, hparams, modules: Mapping, tokenizer, stage: str 
         model too.
     hparams : dict or namespace
         ``blank_index``, ``bos_index``, ``eos_index``, ``valid_beam_size`` or ``test_beam_size``,
-        ``ctc_weight_decode``, ``lm_source`` (None, a folder or a hub name) and, with it,
-        ``lm_model`` (returns the untrained TransformerLM), ``lm_weight``, ``lm_temperature``. Only
-        what the method needs is read.
+        ``ctc_weight_decode``, ``lm_source`` (a folder or a hub name; None or absent for no language
+        model) and, with it, ``lm_model`` (returns the untrained TransformerLM), ``lm_weight``,
+        ``lm_temperature``. Only what the method needs is read.
     modules : mapping of str to torch.nn.Module
         ``joint_beam`` needs ``Transformer``, ``seq_lin`` and ``ctc_lin`` (linear, without softmax).
     tokenizer : sentencepiece.SentencePieceProcessor
@@ -34,24 +34,25 @@ def build_decoder(method: str, hparams, modules: Mapping, tokenizer, stage: str 
 
     Returns
     -------
-    callable
-        ``decoder(encoder_out, ctc_log_probs, rel_lens) -> list[list[str]]``.
+    summarymixing_sb.decoding.searchers.Decoder
+        ``decoder(encoded (B, T, D), log_probs (B, T, V), frames (B,))`` gives the token ids of each
+        utterance.
 
     Raises
     ------
     ValueError
-        For an unknown method or stage, a missing or impossible hyperparameter, `joint_beam` without
-        an attention decoder, `ctc_greedy` with a language model, a language model of another
-        vocabulary.
+        If the method or the stage is unknown, a hyperparameter is missing or impossible,
+        `joint_beam` is chosen without an attention decoder or `ctc_greedy` with a language model,
+        or the language model has another vocabulary.
     FileNotFoundError
-        When there is no language model at `lm_source`.
+        If there is no language model at `lm_source`.
     """
     if method not in METHODS:
         raise ValueError(f"unknown decoding method {method!r}: choose one of {', '.join(METHODS)}")
     if stage not in ("valid", "test"):
         raise ValueError(f"unknown stage {stage!r}: choose valid or test")
     values = _Hparams(hparams, method)
-    use_lm = stage == "test" and values["lm_source"] is not None
+    use_lm = stage == "test" and values.get("lm_source") is not None
     if method == "ctc_greedy":
         if use_lm:
             raise ValueError(
@@ -79,18 +80,15 @@ def build_decoder(method: str, hparams, modules: Mapping, tokenizer, stage: str 
     return JointBeam(tokenizer, values, values[beam_key], modules, lm)
 
 
-class _Hparams:
-    """Hyperparameters by name, from a dict or a namespace, with an error that names what is
-    missing."""
+class _Hparams(dict):
+    """Hyperparameters by name, with an error that names the missing one."""
 
     def __init__(self, hparams, method):
-        self.values = hparams if isinstance(hparams, Mapping) else vars(hparams)
+        super().__init__(hparams if isinstance(hparams, Mapping) else vars(hparams))
         self.method = method
 
-    def __getitem__(self, key):
-        if key not in self.values:
-            raise ValueError(f"decoding with {self.method} needs the hyperparameter {key}")
-        return self.values[key]
+    def __missing__(self, key):
+        raise ValueError(f"decoding with {self.method} needs the hyperparameter {key}")
 
 
 def _language_model(values, modules, tokenizer):

@@ -1,7 +1,6 @@
-"""Loading a TransformerLM, and its log-probability of whole token sequences."""
+"""Language models: loading, and log-probabilities of whole token sequences."""
 
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ FILE_NAME = "lm.ckpt"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def load_language_model(source, make_model: Callable[[], torch.nn.Module], device="cpu"):
+def load_language_model(source, make_model, device="cpu"):
     """Build a language model and load its parameters.
 
     Parameters
@@ -31,9 +30,9 @@ def load_language_model(source, make_model: Callable[[], torch.nn.Module], devic
     Raises
     ------
     FileNotFoundError
-        When the source, or ``lm.ckpt`` in it, does not exist.
+        If the source, or ``lm.ckpt`` in it, does not exist.
     ValueError
-        When the parameters in the file are not this model's.
+        If the parameters in the file are not this model's.
     """
     source = str(source)
     folder = Path(source)
@@ -66,7 +65,7 @@ def _load_strictly(model, path):
     """Load parameters; SpeechBrain's own hook only warns where names differ, and decoding would go
     on with a model that is partly random."""
     state = torch.load(path, map_location="cpu", weights_only=True)
-    buffers = {name for name, _ in model.named_buffers()}  # positions, which files may leave out
+    buffers = {name for name, _ in model.named_buffers()}  # positions, which files may lack
     try:
         missing, unexpected = model.load_state_dict(state, strict=False)
     except RuntimeError as error:
@@ -80,9 +79,7 @@ def _load_strictly(model, path):
 
 
 @torch.no_grad()
-def sequence_log_probs(
-    model, sequences: Sequence[Sequence[int]], bos_index, eos_index, temperature=1.0
-) -> torch.Tensor:
+def sequence_log_probs(model, sequences, bos_index, eos_index, temperature=1.0):
     """Compute log p(tokens, end) of whole sequences, all in one batch.
 
     Parameters

@@ -1,10 +1,6 @@
-"""From encoder output to words: one class per decoding method.
+"""Decoders by CTC and by attention: SpeechBrain's searches behind one call.
 
-The searches are SpeechBrain's; this file wires them, and hides what differs between them:
-
-* Every decoder takes ``(encoder_out (B, T, D), ctc_log_probs (B, T, V), rel_lens (B,))`` and
-  returns a list of words per utterance. It runs in float32 whatever the precision of training.
-* Control and unknown pieces are never written.
+Letters: B batch, T frames, D model width, V vocabulary.
 """
 
 import torch
@@ -18,6 +14,9 @@ from speechbrain.decoders import (
 )
 
 from summarymixing_sb.decoding.language_model import sequence_log_probs
+from summarymixing_sb.decoding.text import Detokenizer
+from summarymixing_sb.lengths import to_relative
+from summarymixing_sb.models.front_end import unwrapped
 
 # Pruning of the CTC beam search, in natural logarithms: a frame offers the pieces above the first
 # (and always its best one); a hypothesis survives within the second of the best hypothesis. They
@@ -29,20 +28,61 @@ MIN_BEAM_LOG_PROB = -10.0
 FIRST_SYMBOL = 0xF0000
 
 
-class CTCGreedy:
+class Decoder:
+    """Base class of decoders, which return token ids.
+
+    A decoder runs in float32 whatever the precision of training. A subclass has
+    ``decode(encoded, log_probs, frames)``, which may return control and unknown pieces.
+
+    Parameters
+    ----------
+    tokenizer : sentencepiece.SentencePieceProcessor
+    """
+
+    def __init__(self, tokenizer):
+        self.detokenizer = Detokenizer(tokenizer)
+
+    def __call__(self, encoded, log_probs, frames):
+        """Decode a batch.
+
+        Parameters
+        ----------
+        encoded : torch.Tensor
+            (B, T, D) output of the encoder; CTC decoders do not read it.
+        log_probs : torch.Tensor
+            (B, T, V) of CTC.
+        frames : torch.Tensor
+            (B,) int64, the valid frames of each utterance.
+
+        Returns
+        -------
+        list of list of int
+            Token ids of each utterance, without control and unknown pieces.
+
+        Raises
+        ------
+        ValueError
+            If the model has another vocabulary than the tokenizer.
+        """
+        self.detokenizer.check_outputs(log_probs.shape[-1])
+        found = self.decode(encoded, log_probs, frames.cpu())
+        return [self.detokenizer.writable(ids) for ids in found]
+
+
+class CTCGreedy(Decoder):
     """Take the best piece of each frame, merge repetitions, drop blanks."""
 
     def __init__(self, tokenizer, blank_index):
-        self.to_words = PiecesToWords(tokenizer)
+        super().__init__(tokenizer)
         self.blank_index = blank_index
 
-    def __call__(self, encoder_out, ctc_log_probs, rel_lens):
-        self.to_words.check(ctc_log_probs)
-        hypotheses = ctc_greedy_decode(ctc_log_probs, rel_lens, self.blank_index)
-        return [self.to_words(ids) for ids in hypotheses]
+    def decode(self, encoded, log_probs, frames):
+        """Decode, see :class:`Decoder`."""
+        relative = to_relative(frames, log_probs.shape[1])
+        return ctc_greedy_decode(log_probs, relative, self.blank_index)
 
 
-class CTCPrefixBeam:
+class CTCPrefixBeam(Decoder):
     """Sum the CTC paths of each piece sequence, keep the best sequences, choose one with the LM.
 
     The total of a sequence is ``log p_ctc + lm_weight * log p_lm``.
@@ -51,11 +91,11 @@ class CTCPrefixBeam:
     `CTCPrefixBeamSearcher` does not merge hypotheses across a word boundary, and so splits their
     probability. The search sees each piece as one private character instead of its text: what comes
     back is then exactly a piece sequence, for every kind of SentencePiece model (byte pieces,
-    pieces with a space inside), and the tokenizer alone writes words.
+    pieces with a space inside).
     """
 
     def __init__(self, tokenizer, values, beam_size, lm=None):
-        self.to_words = PiecesToWords(tokenizer)
+        super().__init__(tokenizer)
         self.lm = lm
         if lm is not None:
             self.lm_weight = values["lm_weight"]
@@ -81,20 +121,26 @@ class CTCPrefixBeam:
             blank_skip_threshold=1.0,
         )
 
-    def __call__(self, encoder_out, ctc_log_probs, rel_lens):
-        return [self.to_words(self.best(found)) for found in self.search(ctc_log_probs, rel_lens)]
+    def decode(self, encoded, log_probs, frames):
+        """Decode, see :class:`Decoder`."""
+        return [self._choose(found) for found in self.search(log_probs, frames)]
 
-    def search(self, ctc_log_probs, rel_lens):
+    def search(self, log_probs, frames):
         """Find the best piece sequences of each utterance.
+
+        Parameters
+        ----------
+        log_probs : torch.Tensor
+            (B, T, V).
+        frames : torch.Tensor
+            (B,).
 
         Returns
         -------
         list of list of (list of int, float)
             Per utterance, best first: pieces and the log-probability that CTC gives them.
         """
-        self.to_words.check(ctc_log_probs)
-        frames = _valid_frames(rel_lens, ctc_log_probs.shape[1])
-        utterances = ctc_log_probs.detach().float().cpu().numpy()
+        utterances = log_probs.detach().float().cpu().numpy()
         # frame counts go in as integers: the search's own conversion from relative lengths rounds
         # down and loses a frame
         found = [self.searcher.decode_log_probs(*pair) for pair in zip(utterances, frames.tolist())]
@@ -106,17 +152,17 @@ class CTCPrefixBeam:
             for hypotheses in found
         ]
 
-    def best(self, found):
+    def _choose(self, found):
         """Choose among the sequences of one utterance."""
         if self.lm is None:
             return found[0][0]
-        sequences = [self.to_words.writable(ids) for ids, _ in found]
+        sequences = [self.detokenizer.writable(ids) for ids, _ in found]
         lm_scores = sequence_log_probs(self.lm, sequences, **self.lm_options).tolist()
         totals = [ctc + self.lm_weight * lm for (_, ctc), lm in zip(found, lm_scores)]
         return sequences[totals.index(max(totals))]
 
 
-class JointBeam:
+class JointBeam(Decoder):
     """Beam search of the attention decoder with CTC prefix scores and LM fusion.
 
     With w for ``ctc_weight_decode``, a hypothesis scores
@@ -125,11 +171,11 @@ class JointBeam:
     """
 
     def __init__(self, tokenizer, values, beam_size, modules, lm=None):
-        self.to_words = PiecesToWords(tokenizer)
+        super().__init__(tokenizer)
         ctc_weight = values["ctc_weight_decode"]
         if not 0 <= ctc_weight < 1:
-            # At 1, SpeechBrain's search leaves the decoder out and adds each step's scores to the
-            # last step's, of other hypotheses.
+            # At 1, SpeechBrain's search skips the decoder and adds each step's scores to the last
+            # step's, of other hypotheses.
             raise ValueError(
                 "ctc_weight_decode of joint_beam must be at least 0 and below 1, "
                 f"not {ctc_weight}; for CTC alone decode with ctc_prefix_beam"
@@ -142,17 +188,17 @@ class JointBeam:
             )
         scorers, weights = [], {}
         if ctc_weight > 0:
-            linear = _unwrapped(modules["ctc_lin"])
+            linear = unwrapped(modules["ctc_lin"])
             scorers.append(CTCScorer(ctc_fc=linear, blank_index=blank, eos_index=eos))
             weights["ctc"] = ctc_weight
         if lm is not None:
             scorers.append(TransformerLMScorer(lm, temperature=values["lm_temperature"]))
             weights["transformerlm"] = values["lm_weight"]
-        transformer = _unwrapped(modules["Transformer"])
+        transformer = unwrapped(modules["Transformer"])
         from_state = transformer.decoder_attention_type == "SummaryMixing"
         searcher = _OneTokenAtATime if from_state else _OneStepForTheEnd
         self.searcher = searcher(
-            modules=[transformer, _unwrapped(modules["seq_lin"])],
+            modules=[transformer, unwrapped(modules["seq_lin"])],
             bos_index=bos,
             eos_index=eos,
             min_decode_ratio=0.0,
@@ -164,29 +210,37 @@ class JointBeam:
             length_normalization=True,
         )
 
-    def __call__(self, encoder_out, ctc_log_probs, rel_lens):
-        hypotheses, _ = self.search(encoder_out, rel_lens)
-        frames = _valid_frames(rel_lens, encoder_out.shape[1])
-        return [self.to_words(ids) if count else [] for ids, count in zip(hypotheses, frames)]
+    def decode(self, encoded, log_probs, frames):
+        """Decode, see :class:`Decoder`."""
+        hypotheses, _ = self.search(encoded, frames)
+        return [ids if count else [] for ids, count in zip(hypotheses, frames.tolist())]
 
     @torch.no_grad()
-    def search(self, encoder_out, rel_lens):
+    def search(self, encoded, frames):
         """Find the best piece sequence of each utterance.
+
+        Parameters
+        ----------
+        encoded : torch.Tensor
+            (B, T, D).
+        frames : torch.Tensor
+            (B,); an utterance without frames is searched as if it had one.
 
         Returns
         -------
-        list of list of int, torch.Tensor (B,)
-            Pieces, without the end, and scores.
+        ids : list of list of int
+            Without the end.
+        scores : torch.Tensor
+            (B,).
         """
-        # attention needs a frame to look at, even where an utterance has none
-        frames = _valid_frames(rel_lens, encoder_out.shape[1]).clamp(min=1)
+        # attention needs a frame to look at
+        frames = frames.clamp(min=1)
         # the search builds masks as long as its longest utterance, so no frame may lie behind that
         longest = int(frames.max())
+        relative = to_relative(frames, longest).to(encoded.device)
         # CTC's "impossible" is -1e20, which half precision cannot hold
-        with torch.autocast(encoder_out.device.type, enabled=False):
-            hypotheses, _, scores, _ = self.searcher(
-                encoder_out[:, :longest].float(), (frames / longest).to(encoder_out.device)
-            )
+        with torch.autocast(encoded.device.type, enabled=False):
+            hypotheses, _, scores, _ = self.searcher(encoded[:, :longest].float(), relative)
         return hypotheses, scores
 
 
@@ -217,43 +271,3 @@ class _OneTokenAtATime(_OneStepForTheEnd):
     def permute_mem(self, memory, index):
         memory.reorder(index)
         return memory
-
-
-class PiecesToWords:
-    """Turn piece ids into words, without control and unknown pieces."""
-
-    def __init__(self, tokenizer):
-        self.tokenizer = tokenizer
-        self.size = tokenizer.get_piece_size()
-        self.silent = {
-            index
-            for index in range(self.size)
-            if tokenizer.is_control(index) or tokenizer.is_unknown(index)
-        }
-
-    def writable(self, ids):
-        """Drop the pieces that stand for no text."""
-        return [index for index in ids if index not in self.silent]
-
-    def __call__(self, ids):
-        return self.tokenizer.decode(self.writable(ids)).split()
-
-    def check(self, ctc_log_probs):
-        """Refuse a model of another vocabulary."""
-        if ctc_log_probs.shape[-1] != self.size:
-            raise ValueError(
-                f"the model has {ctc_log_probs.shape[-1]} CTC outputs and the tokenizer "
-                f"{self.size} pieces: use the tokenizer that the model was trained with"
-            )
-
-
-def _valid_frames(rel_lens, num_frames):
-    """Turn relative lengths into frames."""
-    return torch.round(rel_lens.detach().float().cpu() * num_frames).long()
-
-
-def _unwrapped(module):
-    """Take a module out of DistributedDataParallel, which hides its methods."""
-    if isinstance(module, torch.nn.parallel.DistributedDataParallel):
-        return module.module
-    return module

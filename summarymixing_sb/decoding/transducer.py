@@ -1,4 +1,4 @@
-"""Decoding of transducers: SpeechBrain's searches, told where each utterance ends.
+"""Decoders of transducers: SpeechBrain's searches over the valid frames of each utterance.
 
 Letters: B batch, T frames, D model width, J width of the joint, V vocabulary.
 """
@@ -6,7 +6,7 @@ Letters: B batch, T frames, D model width, J width of the joint, V vocabulary.
 import torch
 from speechbrain.decoders.transducer import TransducerBeamSearcher
 
-from summarymixing_sb.decoding.searchers import CTCGreedy, PiecesToWords
+from summarymixing_sb.decoding.searchers import CTCGreedy, Decoder
 
 METHODS = ("transducer_greedy", "transducer_beam", "ctc_greedy")
 
@@ -29,14 +29,12 @@ def build_transducer_decoder(method, hparams, modules, tokenizer, stage="test"):
 
     Returns
     -------
-    callable
-        ``decoder(encoder_out, ctc_log_probs, rel_lens) -> list[list[str]]``, as those of
-        :func:`summarymixing_sb.decoding.build.build_decoder`.
+    summarymixing_sb.decoding.searchers.Decoder
 
     Raises
     ------
     ValueError
-        For an unknown method, or a beam below 1 or above the vocabulary.
+        If the method is unknown, or the beam is below 1 or above the vocabulary.
     """
     if method not in METHODS:
         raise ValueError(f"unknown decoding method {method!r}: choose one of {', '.join(METHODS)}")
@@ -50,19 +48,18 @@ def build_transducer_decoder(method, hparams, modules, tokenizer, stage="test"):
                 f"{stage}_beam_size must be from 1 to the vocabulary's "
                 f"{tokenizer.get_piece_size()} pieces, not {beam_size}"
             )
-    searcher = make_searcher(hparams, modules, beam_size)
+    searcher = make_searcher(modules, hparams.blank_index, beam_size)
     return TransducerDecoder(tokenizer, searcher, modules["enc_lin"])
 
 
-def make_searcher(hparams, modules, beam_size):
-    """Wire SpeechBrain's search to the modules of a transducer.
+def make_searcher(modules, blank_index, beam_size):
+    """Connect SpeechBrain's search to the modules of a transducer.
 
     Parameters
     ----------
-    hparams : namespace
-        ``blank_index``.
     modules : mapping of str to torch.nn.Module
         ``predictor``, ``pred_lin``, ``joint`` and ``transducer_lin``.
+    blank_index : int
     beam_size : int
         1 decodes greedily.
 
@@ -78,35 +75,34 @@ def make_searcher(hparams, modules, beam_size):
         decode_network_lst=[predictor.embedding, predictor.lstm, modules["pred_lin"]],
         tjoint=modules["joint"],
         classifier_network=[modules["transducer_lin"]],
-        blank_id=hparams.blank_index,
+        blank_id=blank_index,
         beam_size=beam_size,
         nbest=1,
     )
 
 
-class TransducerDecoder:
-    """From encoder output to words, in float32 whatever the precision of training."""
+class TransducerDecoder(Decoder):
+    """Decode by the joint of encoder and predictor."""
 
     def __init__(self, tokenizer, searcher, enc_lin):
-        self.to_words = PiecesToWords(tokenizer)
+        super().__init__(tokenizer)
         self.searcher, self.enc_lin = searcher, enc_lin
 
-    def __call__(self, encoder_out, ctc_log_probs, rel_lens):
-        self.to_words.check(ctc_log_probs)
-        frames = torch.round(rel_lens * encoder_out.shape[1]).int().tolist()
-        with torch.no_grad(), torch.autocast(encoder_out.device.type, enabled=False):
-            found = self.searcher.search(self.enc_lin(encoder_out.float()), frames)
-        return [self.to_words(ids) for ids in found]
+    @torch.no_grad()
+    def decode(self, encoded, log_probs, frames):
+        """Decode, see :class:`summarymixing_sb.decoding.searchers.Decoder`."""
+        with torch.autocast(encoded.device.type, enabled=False):
+            return self.searcher.search(self.enc_lin(encoded.float()), frames.tolist())
 
 
 class TransducerSearcher(TransducerBeamSearcher):
     """SpeechBrain's searches over the valid frames, with an end to the beam search.
 
-    SpeechBrain's take no lengths, so that an utterance's padding would be decoded, too. And its
-    beam search leaves a frame only by a blank among the best ``beam_size`` pieces: as long as a
-    model is sure that there is none, as one that was hardly trained may be, it writes for ever.
-    Here the blank is always one of the ``beam_size`` pieces that extend a hypothesis, so a frame
-    writes at most as many. Scores are the same.
+    SpeechBrain's searches take no lengths and would decode the padding, too. And its beam search
+    goes on to the next frame only by a blank among the best ``beam_size`` pieces: with a model that
+    gives the blank too little probability, as after little training, it never ends. Here the
+    blank is always one of the ``beam_size`` pieces that extend a hypothesis, so a frame writes at
+    most as many. Scores are the same.
     """
 
     def search(self, encoded, frames):

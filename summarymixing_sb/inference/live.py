@@ -4,15 +4,12 @@ Letters: C encoder frames of a chunk, D model width.
 """
 
 import torch
-from speechbrain.decoders.transducer import TransducerGreedySearcherStreamingContext
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
-from summarymixing_sb.decoding.searchers import PiecesToWords
-from summarymixing_sb.decoding.transducer import make_searcher
+from summarymixing_sb.decoding.streaming import StreamingCTC, StreamingTransducer
+from summarymixing_sb.decoding.text import StreamingDetokenizer
 from summarymixing_sb.encoders.state import state_bytes
 from summarymixing_sb.inference.live_features import LiveFeatures
-
-WORD_BOUNDARY = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
 
 
 class LiveRecogniser:
@@ -58,7 +55,7 @@ class LiveRecogniser:
             run.hparams["compute_features"], run.modules["normalize"], run.modules["CNN"]
         )
         self.decoder = _decoder(run)
-        self.writer = TextWriter(run.tokenizer)
+        self.detokenizer = StreamingDetokenizer(run.tokenizer)
         self.features_context = self.features.make_streaming_context()
         self.encoder_context = self.encoder.make_streaming_context(self.chunks)
 
@@ -100,7 +97,7 @@ class LiveRecogniser:
         str or None
             The last of the text.
         """
-        return self._write(self.encode_rest()) + self.writer.finish() or None
+        return self._write(self.encode_rest()) + self.detokenizer.finish() or None
 
     def encode(self, samples):
         """Encode the chunks that samples make whole: :meth:`feed` without the text.
@@ -158,112 +155,13 @@ class LiveRecogniser:
                 yield self.encoder.encode_streaming(chunk, self.encoder_context)
 
     def _write(self, chunks):
-        return "".join(self.writer(self.decoder(encoded)) for encoded in chunks)
-
-
-class CTCStream:
-    """Greedy CTC decoding of one stream: the last piece is all that has to be known.
-
-    Parameters
-    ----------
-    ctc_lin : torch.nn.Module
-        From the encoder's output to the pieces.
-    blank_index : int
-
-    Examples
-    --------
-    >>> decode, scores = CTCStream(torch.nn.Identity(), 0), torch.eye(3)
-    >>> decode(scores[None, [1, 1, 0, 2]]), decode(scores[None, [2, 0, 2]])
-    ([1, 2], [2])
-    """
-
-    def __init__(self, ctc_lin, blank_index):
-        self.ctc_lin, self.blank_index = ctc_lin, blank_index
-        self.last = blank_index
-
-    @torch.no_grad()
-    def __call__(self, encoded):
-        """Return the pieces, a list of int, of a chunk (1, C, D)."""
-        best = self.ctc_lin(encoded)[0].argmax(dim=-1).tolist()
-        before, self.last = [self.last, *best[:-1]], best[-1]
-        return [
-            piece
-            for previous, piece in zip(before, best)
-            if piece not in (previous, self.blank_index)
-        ]
-
-
-class TransducerStream:
-    """SpeechBrain's greedy transducer decoding of one stream.
-
-    Parameters
-    ----------
-    modules : dict of str to torch.nn.Module
-        ``enc_lin`` and those that `make_searcher` needs.
-    hparams : namespace
-        ``blank_index``.
-    """
-
-    def __init__(self, modules, hparams):
-        self.enc_lin = modules["enc_lin"]
-        self.searcher = make_searcher(hparams, modules, beam_size=1)
-        self.context = TransducerGreedySearcherStreamingContext()
-
-    @torch.no_grad()
-    def __call__(self, encoded):
-        """Return the pieces, a list of int, of a chunk (1, C, D)."""
-        projected = self.enc_lin(encoded)
-        return self.searcher.transducer_greedy_decode_streaming(projected, self.context)[0]
-
-
-class TextWriter:
-    """From pieces to text as they come: the words that the pieces give together, one space between.
-
-    SentencePiece drops a space at the start of what it decodes, which is the start of a text only
-    once. (SpeechBrain's function for this asks for what newer versions of SentencePiece refuse.)
-
-    Parameters
-    ----------
-    tokenizer : sentencepiece.SentencePieceProcessor
-    """
-
-    def __init__(self, tokenizer):
-        self.tokenizer = tokenizer
-        self.writable = PiecesToWords(tokenizer).writable
-        self.begun = False
-        self.space = ""  # after what was written, if a word begins next
-        self.unfinished = []
-
-    def __call__(self, pieces):
-        """Return the text of pieces; that of bytes only once another piece ends the character."""
-        pieces = self.unfinished + self.writable(pieces)
-        end = len(pieces)
-        while end and self.tokenizer.is_byte(pieces[end - 1]):
-            end -= 1
-        self.unfinished = pieces[end:]
-        return self._write(pieces[:end])
-
-    def finish(self):
-        """Return the text of what is left."""
-        return self._write(self.unfinished)
-
-    def _write(self, pieces):
-        if not pieces:
-            return ""
-        begins_word = self.tokenizer.id_to_piece(pieces[0]).startswith(WORD_BOUNDARY)
-        text = self.space + " " * begins_word + self.tokenizer.decode(pieces)
-        words = " ".join(text.split())
-        self.space = " " if text[-1:].isspace() else ""
-        if words and self.begun and text[0].isspace():
-            words = " " + words
-        self.begun = self.begun or bool(words)
-        return words
+        return "".join(self.detokenizer(self.decoder(encoded)) for encoded in chunks)
 
 
 def _decoder(run):
-    if run.task == "transducer":
-        return TransducerStream(run.modules, run.brain.hparams)
-    return CTCStream(run.modules["ctc_lin"], run.hparams["blank_index"])
+    if "predictor" in run.modules:
+        return StreamingTransducer(run.modules, run.hparams["blank_index"])
+    return StreamingCTC(run.modules["ctc_lin"], run.hparams["blank_index"])
 
 
 def _frames(chunk_ms, frame_ms):

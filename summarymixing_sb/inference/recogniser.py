@@ -9,9 +9,9 @@ from functools import cached_property
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from summarymixing_sb.decoding.build import build_decoder
 from summarymixing_sb.inference.batches import batches_by_length
 from summarymixing_sb.inference.one_pass import TRIAL_SECONDS, longest_pass
-from summarymixing_sb.inference.pieces import build_piece_decoder
 from summarymixing_sb.inference.segments import cut_at_pauses
 from summarymixing_sb.inference.windows import join_windows, plan_windows
 from summarymixing_sb.inference.words import align_words, end_with
@@ -75,7 +75,7 @@ class Recogniser:
                 f"{run.frame_seconds} s, not {window} s"
             )
         self.run = run
-        self.decode = build_piece_decoder(decoding, run)
+        self.decoder = _build_decoder(decoding, run)
         self.window, self.overlap, self.batch_seconds = window, overlap, batch_seconds
         self.frame_samples = round(run.frame_seconds * run.sample_rate)
 
@@ -199,14 +199,26 @@ class Recogniser:
         encoded = [encodings[number].encoded[start:end] for number, start, end in segments]
         log_probs = [encodings[number].log_probs[start:end] for number, start, end in segments]
         frames = torch.tensor([len(rows) for rows in log_probs], device=run.device)
-        pieces = self.decode(
+        found = self.decoder(
             pad_sequence(encoded, batch_first=True),
             pad_sequence(log_probs, batch_first=True),
-            frames / frames.max(),
+            frames,
         )
+        detokenizer, blank_index = self.decoder.detokenizer, run.hparams["blank_index"]
         return [
-            align_words(
-                ids, rows, run.tokenizer, run.hparams["blank_index"], run.frame_seconds, start
-            )
-            for ids, rows, (_, start, _) in zip(pieces, log_probs, segments)
+            align_words(ids, rows, detokenizer, blank_index, run.frame_seconds, start)
+            for ids, rows, (_, start, _) in zip(found, log_probs, segments)
         ]
+
+
+def _build_decoder(method, run):
+    """Build the decoder of the run's tests, as far as CTC can find the times of its words."""
+    hparams = run.hparams
+    if method == "ctc_greedy":  # the default, also for a run that was tested with one
+        hparams = {**hparams, "lm_source": None}
+    elif method == "joint_beam" and hparams.get("ctc_weight_decode") == 0:
+        raise ValueError(
+            "joint_beam needs a ctc_weight_decode above 0 here, since CTC finds the times of its "
+            "words; decode with ctc_greedy or ctc_prefix_beam"
+        )
+    return build_decoder(method, hparams, run.modules, run.tokenizer)

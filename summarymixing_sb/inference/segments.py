@@ -5,7 +5,7 @@ T frames, V pieces of the vocabulary.
 
 from bisect import bisect_right
 
-WORD_BOUNDARY = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
+from summarymixing_sb.data.tokenizer import WORD_BOUNDARY
 
 
 def cut_at_pauses(log_probs, tokenizer, blank_index, longest):

@@ -28,7 +28,7 @@ class Word:
     score: float
 
 
-def align_words(ids, log_probs, tokenizer, blank_index, frame_seconds, first_frame=0):
+def align_words(ids, log_probs, detokenizer, blank_index, frame_seconds, first_frame=0):
     """Find the words that pieces spell, and when they were said.
 
     A word begins with the first frame of its first piece and ends with the last of its last one,
@@ -42,7 +42,7 @@ def align_words(ids, log_probs, tokenizer, blank_index, frame_seconds, first_fra
         Pieces, without blanks.
     log_probs : torch.Tensor
         (T, V).
-    tokenizer : sentencepiece.SentencePieceProcessor
+    detokenizer : Detokenizer
     blank_index : int
     frame_seconds : float
         Time from one frame to the next.
@@ -65,7 +65,7 @@ def align_words(ids, log_probs, tokenizer, blank_index, frame_seconds, first_fra
     probabilities = scores[0].exp()
     spans = merge_tokens(path[0], probabilities, blank=blank_index)  # one for each piece
     words = []
-    for text, first, last in _spelled(ids, tokenizer):
+    for text, first, last in detokenizer.word_spans(ids):
         start, end = spans[first].start, spans[last].end
         score = float(probabilities[start:end].mean())
         times = (max(first_frame + frame - 0.5, 0) * frame_seconds for frame in (start, end))
@@ -80,21 +80,3 @@ def end_with(words, seconds):
     [Word(word='end', start=0.88, end=1.0, score=0.9)]
     """
     return [replace(word, end=min(word.end, seconds)) for word in words]
-
-
-def _spelled(ids, tokenizer):
-    """List the words of pieces: text, index of the first piece, index of the last.
-
-    Read off the text that grows with each piece, since a piece may spell no word (a boundary
-    alone), a part of a character (a byte), or parts of several words.
-    """
-    before, first, last = [], [], []
-    for index in range(len(ids)):
-        words = tokenizer.decode(ids[: index + 1]).split()
-        if words == before:
-            continue
-        kept = len(before) if words[: len(before)] == before else len(before) - 1
-        last[kept:] = [index] * (len(words) - kept)
-        first += [index] * (len(words) - len(first))
-        before = words
-    return list(zip(before, first, last))

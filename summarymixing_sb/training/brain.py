@@ -10,14 +10,10 @@ from speechbrain.utils.checkpoints import ckpt_recency
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.lengths import from_relative
+from summarymixing_sb.models.checkpoints import end_of_epoch, load_average, mismatch_error
 from summarymixing_sb.models.front_end import FrontEnd, unwrapped
 from summarymixing_sb.models.parts import ModelParts
-from summarymixing_sb.training.checkpoints import (
-    Stopwatch,
-    another_model,
-    end_of_epoch,
-    load_average,
-)
+from summarymixing_sb.training.checkpoints import Stopwatch
 from summarymixing_sb.training.memory_check import check_memory
 from summarymixing_sb.training.schedules import LearningRate
 
@@ -174,7 +170,7 @@ class EncoderBrain(sb.Brain):
         except RuntimeError as error:
             if "state_dict" not in str(error):
                 raise
-            raise another_model(self.checkpointer, error) from error
+            raise mismatch_error(self.checkpointer, error) from error
         self.stopwatch.start()
         counter = self.hparams.epoch_counter
         if self.longest_batches is not None and counter.current < counter.limit:

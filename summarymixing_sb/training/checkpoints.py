@@ -1,4 +1,4 @@
-"""Checkpoints: the model's identity, averages in memory, random states, training time."""
+"""Checkpoints of trainings: the model's identity, the random state, the time spent."""
 
 import json
 import random
@@ -8,8 +8,6 @@ from pathlib import Path
 
 import torch
 from speechbrain.utils.checkpoints import (
-    Checkpointer,
-    average_checkpoints,
     mark_as_loader,
     mark_as_saver,
     register_checkpoint_hooks,
@@ -22,16 +20,11 @@ from speechbrain.utils.distributed import (
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.files import atomic_open
-from summarymixing_sb.models.parts import name_parts
+from summarymixing_sb.models.checkpoints import mismatch_error
 
 logger = get_logger(__name__)
 
 IDENTITY_FILE = "model.json"
-
-
-def end_of_epoch(checkpoint):
-    """Whether a checkpoint was written after a whole epoch."""
-    return checkpoint.meta["end-of-epoch"]
 
 
 def check_same_model(checkpointer, identity):
@@ -63,7 +56,7 @@ def check_same_model(checkpointer, identity):
             if known.get(name) != identity.get(name)
         ]
         if differ:
-            raise another_model(checkpointer, "; ".join(differ[:5]))
+            raise mismatch_error(checkpointer, "; ".join(differ[:5]))
     elif "targets" in identity:
         _write_identity(file, identity)
 
@@ -76,72 +69,6 @@ def _upgraded(known, identity):
     if known.get("predictor.!") == "!new:summarymixing_sb.predictor.Predictor":
         known["predictor.!"] = "!new:summarymixing_sb.Predictor"
     return known
-
-
-def another_model(checkpointer, difference):
-    """The error for a folder that holds checkpoints of another model."""
-    difference = " ".join(str(difference).split())[:500]
-    return ValueError(
-        f"{checkpointer.checkpoints_dir} holds checkpoints of another model ({difference}). Choose "
-        "another folder with --output_folder, or restore the hyperparameters of that model"
-    )
-
-
-def load_average(checkpointer, model, normalizer, number, by):
-    """Load the average of some checkpoints into a model, in memory only.
-
-    Nothing is written or deleted, so training can go on from the checkpoints as they are.
-
-    Parameters
-    ----------
-    checkpointer : speechbrain.utils.checkpoints.Checkpointer
-        Its recoverable ``model`` is averaged; ``normalizer`` comes from the latest of them.
-    model : ModelParts
-        Receives the average.
-    normalizer : torch.nn.Module
-        Receives its statistics.
-    number : int
-        How many checkpoints, at most.
-    by : str
-        ``last``, or a score that is better when lower (``loss``, ``WER``).
-
-    Returns
-    -------
-    list of speechbrain.utils.checkpoints.Checkpoint
-        Those averaged, best first.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such checkpoint.
-    ValueError
-        When a checkpoint does not fit the model.
-    """
-    found = checkpointer.find_checkpoints(
-        min_key=None if by == "last" else by,
-        ckpt_predicate=end_of_epoch,
-        max_num_checkpoints=number,
-    )
-    if not found:
-        score = "" if by == "last" else f" with the score {by}"
-        raise FileNotFoundError(
-            f"no checkpoint of a whole epoch{score} in {checkpointer.checkpoints_dir}: train "
-            "first, or set output_folder to where the model was trained"
-        )
-    latest = max(found, key=lambda checkpoint: checkpoint.meta["unixtime"])
-    try:
-        model.load_state_dict(
-            average_checkpoints(
-                found,
-                "model",
-                # names of parts, also where a run was begun by an earlier version
-                parameter_loader=lambda *args, **kw: name_parts(torch.load(*args, **kw), model),
-            )
-        )
-    except RuntimeError as error:
-        raise another_model(checkpointer, error) from error
-    Checkpointer(checkpointer.checkpoints_dir, {"normalizer": normalizer}).load_checkpoint(latest)
-    return found
 
 
 @partial(register_checkpoint_hooks, save_on_main_only=False)

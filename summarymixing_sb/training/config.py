@@ -7,9 +7,10 @@ from pathlib import Path
 
 import speechbrain as sb
 import torch
-from hyperpyyaml import load_hyperpyyaml, resolve_references
 from ruamel.yaml import YAML
 from speechbrain.utils.run_opts import HELP_TEXTS
+
+from summarymixing_sb.hyperparameters import load_hparams, read_settings  # noqa: F401
 
 
 def parse_command_line(argv):
@@ -48,50 +49,6 @@ def parse_command_line(argv):
         names = run_opts.overridden_args | {"distributed_backend"}
         run_opts = replace(run_opts, distributed_backend="gloo", overridden_args=names)
     return hparams_file, run_opts, overrides
-
-
-def read_settings(hparams_file, overrides):
-    """Read a YAML file without building anything.
-
-    Parameters
-    ----------
-    hparams_file : str or Path
-    overrides : dict
-
-    Returns
-    -------
-    dict
-        Top-level keys with references resolved; objects to be built are dicts of their arguments,
-        with their class under ``!``.
-
-    Raises
-    ------
-    ValueError
-        When a key marked ``!PLACEHOLDER`` is given no value.
-    """
-    with open(hparams_file, encoding="utf-8") as stream:
-        for key, node in YAML().load(stream).items():
-            if _tag(node) == "!PLACEHOLDER" and overrides.get(key) is None:
-                raise ValueError(f"{hparams_file} leaves {key} to you: add --{key}=...")
-    with open(hparams_file, encoding="utf-8") as stream:
-        resolved = YAML().load(resolve_references(stream, overrides))
-    return {key: _plain(node) for key, node in resolved.items()}
-
-
-def load_hparams(hparams_file, overrides):
-    """Read a YAML file and build what it describes.
-
-    Parameters
-    ----------
-    hparams_file : str or Path
-    overrides : dict
-
-    Returns
-    -------
-    dict
-    """
-    with open(hparams_file, encoding="utf-8") as stream:
-        return load_hyperpyyaml(stream, overrides)
 
 
 def check_settings(settings, task):
@@ -163,27 +120,6 @@ def _check_names(hparams_file, argv):
         close = difflib.get_close_matches(key, [*keys, *options], n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else f"its keys: {', '.join(keys)}"
         raise ValueError(f"--{key}: {hparams_file} has no key {key}; {hint}")
-
-
-def _tag(node):
-    """The YAML tag of a node that ruamel loaded, or None."""
-    return getattr(getattr(node, "tag", None), "value", None)
-
-
-def _plain(node):
-    """Turn ruamel's nodes into dicts, lists and scalars; a tag becomes the entry ``!``."""
-    tag = _tag(node)
-    if tag == "!tuple":  # hyperpyyaml makes ruamel mark them, once it has loaded a file
-        return node.value
-    marked = {"!": tag} if tag and tag.startswith("!") else {}
-    if isinstance(node, dict):
-        return {**marked, **{key: _plain(value) for key, value in node.items()}}
-    if isinstance(node, list):
-        items = [_plain(value) for value in node]
-        return {**marked, "items": items} if marked else items
-    if marked:
-        return {**marked, "value": str(getattr(node, "value", ""))}
-    return float(node) if isinstance(node, float) else node
 
 
 def _flatten(name, node, into):

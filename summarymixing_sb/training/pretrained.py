@@ -7,8 +7,8 @@ from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.files import atomic_open
+from summarymixing_sb.models.checkpoints import end_of_epoch
 from summarymixing_sb.models.parts import name_parts
-from summarymixing_sb.training.checkpoints import end_of_epoch
 
 logger = get_logger(__name__)
 

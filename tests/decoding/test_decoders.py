@@ -14,7 +14,7 @@ from speechbrain.nnet.linear import Linear
 from summarymixing_sb import TransformerASR
 from summarymixing_sb.decoding.build import METHODS, build_decoder
 from summarymixing_sb.decoding.language_model import sequence_log_probs
-from summarymixing_sb.decoding.searchers import PiecesToWords
+from summarymixing_sb.decoding.text import Detokenizer
 
 BLANK, BOS, EOS = 0, 1, 2
 SENTENCES = [
@@ -107,17 +107,18 @@ def batch_of(utterances):
     batch = frames_of([vocab - 1], vocab, repeat=longest)[:longest].repeat(len(utterances), 1, 1)
     for row, utterance in zip(batch, utterances):
         row[: len(utterance)] = utterance
-    lengths = torch.tensor([len(utterance) / longest for utterance in utterances])
-    return batch, lengths
+    return batch, torch.tensor([len(utterance) for utterance in utterances])
 
 
 @pytest.mark.parametrize("method", ["ctc_greedy", "ctc_prefix_beam"])
 def test_ctc_writes_the_words_of_every_tokenizer(tokenizer, method):
     texts = [*SENTENCES, "", "TOTO"]  # repeated pieces need their blank
     vocab = tokenizer.get_piece_size()
-    batch, lengths = batch_of([frames_of(tokenizer.encode(text), vocab) for text in texts])
-    decoder = build_decoder(method, hparams(), {}, tokenizer)
-    assert decoder(None, batch, lengths) == [text.split() for text in texts]
+    batch, frames = batch_of([frames_of(tokenizer.encode(text), vocab) for text in texts])
+    decoder, words = build_decoder(method, hparams(), {}, tokenizer), Detokenizer(tokenizer).words
+    found = decoder(None, batch, frames)
+    assert found == [tokenizer.encode(text) for text in texts]
+    assert [words(ids) for ids in found] == [text.split() for text in texts]
 
 
 @pytest.mark.parametrize("method", ["ctc_greedy", "ctc_prefix_beam"])
@@ -125,26 +126,21 @@ def test_control_and_unknown_pieces_are_not_written(bpe, method):
     ids = [BOS, *bpe.encode("THE CAT"), EOS]
     batch = frames_of(ids, bpe.get_piece_size())[None]
     decoder = build_decoder(method, hparams(), {}, bpe)
-    assert decoder(None, batch, torch.ones(1)) == [["THE", "CAT"]]
-
-
-def test_piece_ids_without_text(bpe):
-    assert PiecesToWords(bpe)([BLANK, BOS, *bpe.encode("THE CAT"), EOS]) == ["THE", "CAT"]
-    assert PiecesToWords(bpe).writable([EOS, 5, BOS, BLANK]) == [5]
+    assert decoder(None, batch, torch.tensor([batch.shape[1]])) == [bpe.encode("THE CAT")]
 
 
 @pytest.mark.parametrize("method", ["ctc_greedy", "ctc_prefix_beam"])
 def test_last_frame_is_read_whatever_the_length(bpe, method):
-    """Relative lengths are float32: length * frames can fall just short of a whole number."""
+    """SpeechBrain's lengths are float32: length * frames can fall short of a whole number."""
     vocab, total = bpe.get_piece_size(), 59
     log_probs = frames_of([BLANK], vocab, repeat=total)[:total].repeat(total, 1, 1)
     piece = frames_of(bpe.encode("A")[:1], vocab)[0]
     for count in range(1, total + 1):
         log_probs[count - 1, count - 1] = piece
-    lengths = torch.arange(1, total + 1) / total
-    assert ((lengths * total).int() < torch.arange(1, total + 1)).any()
+    frames = torch.arange(1, total + 1)
+    assert ((frames / total * total).int() < frames).any()
     decoder = build_decoder(method, hparams(), {}, bpe)
-    assert decoder(None, log_probs, lengths) == [["A"]] * total
+    assert decoder(None, log_probs, frames) == [bpe.encode("A")[:1]] * total
 
 
 def two_frames(vocab, piece):
@@ -162,9 +158,10 @@ def test_prefix_beam_sums_paths_that_greedy_does_not(bpe):
     log_probs = two_frames(bpe.get_piece_size(), piece)
     greedy = build_decoder("ctc_greedy", hparams(), {}, bpe)
     beam = build_decoder("ctc_prefix_beam", hparams(), {}, bpe)
-    assert greedy(None, log_probs, torch.ones(1)) == [[]]
-    assert beam(None, log_probs, torch.ones(1)) == [["THE"]]
-    ((ids, score),) = beam.search(log_probs, torch.ones(1))[0]
+    frames = torch.tensor([2])
+    assert greedy(None, log_probs, frames) == [[]]
+    assert beam(None, log_probs, frames) == [[piece]]
+    ((ids, score),) = beam.search(log_probs, frames)[0]
     assert ids == [piece]
     assert score == pytest.approx(math.log(0.64), abs=1e-5)
 
@@ -176,7 +173,7 @@ def test_prefix_beam_finds_the_best_sequence_of_all(bpe):
     logits[..., [BLANK, *pieces]] = torch.randn(6, 4, 5)
     log_probs = logits.log_softmax(-1)
     found = build_decoder("ctc_prefix_beam", hparams(test_beam_size=200), {}, bpe).search(
-        log_probs, torch.ones(6)
+        log_probs, torch.full((6,), 4)
     )
     candidates = [list(ids) for size in range(5) for ids in itertools.product(pieces, repeat=size)]
     for utterance, ((ids, score), *_) in zip(log_probs, found):
@@ -199,7 +196,7 @@ def ctc_total(log_probs, ids):
 def model(bpe):
     torch.manual_seed(1)
     modules = build_modules(bpe.get_piece_size())
-    return modules, torch.randn(3, 9, 16), torch.tensor([1.0, 6 / 9, 4 / 9])
+    return modules, torch.randn(3, 9, 16), torch.tensor([9, 6, 4])
 
 
 def joint_score(modules, encoder_out, ids, ctc_weight, lm=None, lm_weight=0.0):
@@ -220,17 +217,17 @@ def joint_score(modules, encoder_out, ids, ctc_weight, lm=None, lm_weight=0.0):
 @pytest.mark.parametrize("ctc_weight", [0.0, 0.4])
 @pytest.mark.parametrize("with_lm", [False, True])
 def test_joint_beam_scores_equal_teacher_forcing(bpe, model, lm_folder, ctc_weight, with_lm):
-    modules, encoder_out, lengths = model
+    modules, encoder_out, counts = model
     folder, lm = lm_folder
     values = hparams(
         ctc_weight_decode=ctc_weight,
         lm_source=str(folder) if with_lm else None,
         lm_model=lambda: small_lm(bpe),
     )
-    found, scores = build_decoder("joint_beam", values, modules, bpe).search(encoder_out, lengths)
+    found, scores = build_decoder("joint_beam", values, modules, bpe).search(encoder_out, counts)
     checked = 0
-    for ids, score, frames, length in zip(found, scores, encoder_out, lengths):
-        frames = frames[: round(length.item() * 9)]
+    for ids, score, frames, count in zip(found, scores, encoder_out, counts):
+        frames = frames[:count]
         if len(ids) >= 9:  # without CTC, cut at the longest length and without an end
             continue
         expected = joint_score(modules, frames, ids, ctc_weight, lm if with_lm else None, 0.6)
@@ -240,26 +237,25 @@ def test_joint_beam_scores_equal_teacher_forcing(bpe, model, lm_folder, ctc_weig
 
 
 def test_joint_beam_is_at_least_as_good_as_greedy(bpe, model):
-    modules, encoder_out, lengths = model
+    modules, encoder_out, frames = model
     wide = build_decoder("joint_beam", hparams(test_beam_size=4), modules, bpe)
     greedy = build_decoder("joint_beam", hparams(test_beam_size=1), modules, bpe)
-    _, best = wide.search(encoder_out, lengths)
-    _, first = greedy.search(encoder_out, lengths)
+    _, best = wide.search(encoder_out, frames)
+    _, first = greedy.search(encoder_out, frames)
     assert (best >= first - 1e-5).all()
     assert (best > first + 1e-3).any()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_batch_and_padding_do_not_matter(bpe, model, method):
-    modules, encoder_out, lengths = model
+    modules, encoder_out, frames = model
     decoder = build_decoder(method, hparams(), modules, bpe)
     encoder_out = torch.cat([encoder_out, torch.full((3, 2, 16), 50.0)], dim=1)  # all shorter
-    lengths = lengths * 9 / 11
-    together = decoder(encoder_out, ctc_log_probs(modules, encoder_out), lengths)
-    for index, frames in enumerate([9, 6, 4]):
-        alone = encoder_out[index : index + 1, :frames]
-        words = decoder(alone, ctc_log_probs(modules, alone), torch.ones(1))
-        assert words == together[index : index + 1]
+    together = decoder(encoder_out, ctc_log_probs(modules, encoder_out), frames)
+    for index, count in enumerate(frames):
+        alone = encoder_out[index : index + 1, :count]
+        found = decoder(alone, ctc_log_probs(modules, alone), count[None])
+        assert found == together[index : index + 1]
     assert any(together)
 
 
@@ -270,10 +266,10 @@ def test_half_precision_and_one_frame(bpe, model, method, dtype):
     decoder = build_decoder(method, hparams(), modules, bpe)
     inputs = encoder_out[:, :1].to(dtype)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        words = decoder(
-            inputs, ctc_log_probs(modules, inputs.float()).to(dtype), torch.tensor([1.0, 0.1, 0.0])
+        found = decoder(
+            inputs, ctc_log_probs(modules, inputs.float()).to(dtype), torch.tensor([1, 0, 0])
         )
-    assert words[1:] == [[], []]  # no frame, no words
+    assert found[1:] == [[], []]  # no frame, no words
 
 
 def test_stage_chooses_beam_and_language_model(bpe, model):
@@ -324,20 +320,20 @@ def test_language_model_weight_flips_the_winner(bpe, lm_folder, method):
         modules["seq_lin"].w.weight.zero_()
         modules["seq_lin"].w.bias.fill_(-20.0)
         modules["seq_lin"].w.bias[[EOS, first, second]] = torch.tensor([1.0, 0.5, 0.0])
-    encoder_out = torch.randn(1, 1, 16)
+    # joint_beam needs room for an end behind the piece
+    encoder_out = torch.randn(1, 2 if method == "joint_beam" else 1, 16)
     log_probs = ctc_log_probs(modules, encoder_out)
-    if method == "joint_beam":  # room for an end behind the piece
-        encoder_out = torch.randn(1, 2, 16)
 
     def decode(weight):
         values = hparams(
             lm_source=str(folder), lm_model=lambda: small_lm(bpe), lm_weight=weight,
             ctc_weight_decode=0.5,
         )  # fmt: skip
-        return build_decoder(method, values, modules, bpe)(encoder_out, log_probs, torch.ones(1))
+        frames = torch.tensor([encoder_out.shape[1]])
+        return build_decoder(method, values, modules, bpe)(encoder_out, log_probs, frames)
 
-    assert decode(0.0) == [["THE"]]
-    assert decode(1.0) == [["A"]]
+    assert decode(0.0) == [[first]]
+    assert decode(1.0) == [[second]]
 
 
 def test_language_model_of_another_vocabulary_is_refused(bpe, model, tmp_path):
@@ -368,7 +364,7 @@ def test_impossible_settings_are_refused(bpe, model, method, changes, message):
 
 
 def test_other_refusals(bpe, model):
-    modules, encoder_out, lengths = model
+    modules, encoder_out, frames = model
     ctc_only = {name: modules[name] for name in ("Transformer", "ctc_lin")}
     with pytest.raises(ValueError, match=r"no module seq_lin.*ctc_greedy or ctc_prefix_beam"):
         build_decoder("joint_beam", hparams(), ctc_only, bpe)
@@ -376,15 +372,27 @@ def test_other_refusals(bpe, model):
         build_decoder("ctc_prefix_beam", {"lm_source": None}, modules, bpe)
     with pytest.raises(ValueError, match="unknown stage 'dev'"):
         build_decoder("ctc_greedy", hparams(), modules, bpe, stage="dev")
-    for method in ("ctc_greedy", "ctc_prefix_beam"):
+    for method in METHODS:
         decoder = build_decoder(method, hparams(), modules, bpe)
         with pytest.raises(ValueError, match="7 CTC outputs and the tokenizer"):
-            decoder(encoder_out, torch.zeros(3, 9, 7), lengths)
+            decoder(encoder_out, torch.zeros(3, 9, 7), frames)
+
+
+def test_no_language_model_is_named(bpe, model):
+    modules, encoder_out, frames = model
+    values = vars(hparams())
+    found = []
+    for keys in (values, [key for key in values if not key.startswith("lm_")]):
+        decoder = build_decoder("ctc_prefix_beam", {key: values[key] for key in keys}, modules, bpe)
+        found.append(decoder(encoder_out, ctc_log_probs(modules, encoder_out), frames))
+    assert found[0] == found[1]
+    assert any(found[0])
 
 
 def test_distributed_modules_decode_alike(bpe, model):
-    modules, encoder_out, lengths = model
-    expected = build_decoder("joint_beam", hparams(), modules, bpe)(encoder_out, None, lengths)
+    modules, encoder_out, frames = model
+    inputs = encoder_out, ctc_log_probs(modules, encoder_out), frames
+    expected = build_decoder("joint_beam", hparams(), modules, bpe)(*inputs)
     store = torch.distributed.HashStore()
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
     try:
@@ -393,14 +401,14 @@ def test_distributed_modules_decode_alike(bpe, model):
             for name, module in modules.items()
         }
         decoder = build_decoder("joint_beam", hparams(), wrapped, bpe)
-        assert decoder(encoder_out, None, lengths) == expected
+        assert decoder(*inputs) == expected
     finally:
         torch.distributed.destroy_process_group()
 
 
 def test_greedy_is_speechbrains(bpe, model):
-    modules, encoder_out, lengths = model
+    modules, encoder_out, frames = model
     log_probs = ctc_log_probs(modules, encoder_out)
-    words = build_decoder("ctc_greedy", hparams(), modules, bpe)(encoder_out, log_probs, lengths)
-    to_words = PiecesToWords(bpe)
-    assert words == [to_words(ids) for ids in ctc_greedy_decode(log_probs, lengths, BLANK)]
+    found = build_decoder("ctc_greedy", hparams(), modules, bpe)(encoder_out, log_probs, frames)
+    writable = Detokenizer(bpe).writable
+    assert found == [writable(ids) for ids in ctc_greedy_decode(log_probs, frames / 9, BLANK)]

@@ -78,17 +78,17 @@ def test_equals_the_search_over_prefixes(
             "lm_temperature": 1.0,
         }
     modules = build_modules(vocab, mixer_options={"preset": preset})
-    encoder_out, lengths = torch.randn(4, 18, 16), torch.tensor([1.0, 12 / 18, 7 / 18, 1 / 18])
+    encoder_out, frames = torch.randn(4, 18, 16), torch.tensor([18, 12, 7, 1])
     expected, expected_scores = prefix_search(values, modules, tokenizer).search(
-        encoder_out, lengths
+        encoder_out, frames
     )
     decoder = build_decoder("joint_beam", values, modules, tokenizer)
-    found, scores = decoder.search(encoder_out, lengths)
+    found, scores = decoder.search(encoder_out, frames)
     assert found == expected
     torch.testing.assert_close(scores, expected_scores, rtol=0, atol=1e-5)
     assert len({len(ids) for ids in found}) > 1  # hypotheses of several lengths
-    words = decoder(encoder_out, modules["ctc_lin"](encoder_out).log_softmax(-1), lengths)
-    assert words == [decoder.to_words(ids) for ids in found]
+    written = decoder(encoder_out, modules["ctc_lin"](encoder_out).log_softmax(-1), frames)
+    assert written == [decoder.detokenizer.writable(ids) for ids in found]
 
 
 def test_takes_one_token_at_a_time_and_no_prefix(tokenizer, monkeypatch):
@@ -108,13 +108,13 @@ def test_takes_one_token_at_a_time_and_no_prefix(tokenizer, monkeypatch):
     watch("decode")
     watch("decode_step")
     search = build_decoder("joint_beam", hparams(3, 0.4), modules, tokenizer).search
-    search(torch.randn(2, 9, 16), torch.tensor([1.0, 0.5]))
+    search(torch.randn(2, 9, 16), torch.tensor([9, 4]))
     assert set(calls) == {("decode_step", (6,))}
 
     calls.clear()
     regular = build_modules(vocab, "regularMHA")
     search = build_decoder("joint_beam", hparams(3, 0.4), regular, tokenizer).search
-    search(torch.randn(2, 9, 16), torch.tensor([1.0, 0.5]))
+    search(torch.randn(2, 9, 16), torch.tensor([9, 4]))
     assert calls[0] == ("decode", (6, 1))
     assert {name for name, _ in calls} == {"decode"}
 
@@ -123,12 +123,12 @@ def test_batch_and_padding_do_not_matter(tokenizer):
     modules = build_modules(tokenizer.get_piece_size())
     search = build_decoder("joint_beam", hparams(4, 0.3), modules, tokenizer).search
     encoder_out = torch.randn(3, 12, 16)
-    frames = [12, 8, 5]
+    frames = torch.tensor([12, 8, 5])
     for row, count in zip(encoder_out, frames):
         row[count:] = 50.0  # nothing that a decoder may read
-    together, scores = search(encoder_out, torch.tensor(frames) / 12)
+    together, scores = search(encoder_out, frames)
     for index, count in enumerate(frames):
-        alone, score = search(encoder_out[index : index + 1, :count], torch.ones(1))
+        alone, score = search(encoder_out[index : index + 1, :count], count[None])
         assert alone[0] == together[index]
         torch.testing.assert_close(score[0], scores[index], rtol=0, atol=1e-5)
 
@@ -139,5 +139,5 @@ def test_half_precision_and_one_frame(tokenizer):
     inputs = torch.randn(3, 1, 16).bfloat16()
     log_probs = torch.zeros(3, 1, vocab)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        words = decoder(inputs, log_probs, torch.tensor([1.0, 0.1, 0.0]))
-    assert words[1:] == [[], []]  # no frame, no words
+        found = decoder(inputs, log_probs, torch.tensor([1, 0, 0]))
+    assert found[1:] == [[], []]  # no frame, no words

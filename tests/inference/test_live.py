@@ -3,20 +3,11 @@
 from dataclasses import replace
 
 import pytest
-import sentencepiece
 import torch
 from speechbrain.decoders import ctc_greedy_decode
-from speechbrain.nnet.linear import Linear
-from speechbrain.nnet.transducer.transducer_joint import Transducer_joint
 
 from summarymixing_sb import TransformerASR
-from summarymixing_sb.inference.live import (
-    CTCStream,
-    LiveRecogniser,
-    TextWriter,
-    TransducerStream,
-)
-from summarymixing_sb.models.predictor import Predictor
+from summarymixing_sb.inference.live import LiveRecogniser
 
 FRAME = 80  # milliseconds
 WORDS = ["FOX", "ABLE", "DOG", "BAKER", "FOX", "DOG", "ABLE"]
@@ -142,85 +133,3 @@ def test_mixer_that_cannot_stream_is_refused(run):
     another = replace(run, modules={**run.modules, "Transformer": model})
     with pytest.raises(ValueError, match=r"RoPEMHA cannot work .* that can: SummaryMixing"):
         LiveRecogniser(another, 320)
-
-
-def test_ctc_by_chunks():
-    scores = torch.randint(3, (1, 400)).float()
-    scores = torch.nn.functional.one_hot(scores.long(), 3).float()  # many repetitions
-    expected = ctc_greedy_decode(scores, torch.ones(1), blank_id=0)[0]
-    for size in (1, 4, 7, 400):
-        decode, found = CTCStream(torch.nn.Identity(), 0), []
-        for chunk in scores.split(size, dim=1):
-            found += decode(chunk)
-        assert found == expected
-
-
-class Hparams:
-    blank_index = 0
-
-
-def transducer_modules():
-    torch.manual_seed(1)
-    return {
-        "enc_lin": Linear(input_size=8, n_neurons=12),
-        "predictor": Predictor(vocabulary=9, size=10).eval(),
-        "pred_lin": Linear(input_size=10, n_neurons=12),
-        "joint": Transducer_joint(joint="sum", nonlinearity=torch.nn.GELU),
-        "transducer_lin": Linear(input_size=12, n_neurons=9),
-    }
-
-
-def test_transducer_by_chunks(run):
-    modules, encoded = transducer_modules(), 2 * torch.randn(1, 60, 8)
-    whole = TransducerStream(modules, Hparams)
-    expected = whole.searcher.transducer_greedy_decode(modules["enc_lin"](encoded))[0][0]
-    assert len(set(expected)) > 2
-    for size in (1, 7, 60):
-        decode, found, sizes = TransducerStream(modules, Hparams), [], set()
-        for chunk in encoded.split(size, dim=1):
-            found += decode(chunk)
-            sizes.add(decode.context.hidden[0].numel())
-        assert found == expected
-        assert len(sizes) == 1
-
-
-@pytest.fixture(scope="module")
-def byte_tokenizer(tmp_path_factory):
-    prefix = tmp_path_factory.mktemp("bytes") / "bytes"
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["A BAD CAB", "DAD FED A CAFE"] * 5),
-        model_prefix=str(prefix),
-        vocab_size=275,
-        bos_id=1,
-        eos_id=2,
-        unk_id=0,
-        byte_fallback=True,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    return sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
-
-
-def test_text_has_one_space_between_words(byte_tokenizer):
-    space = byte_tokenizer.piece_to_id("\N{LOWER ONE EIGHTH BLOCK}")
-    letter_a, letter_b = (byte_tokenizer.piece_to_id(letter) for letter in "AB")
-    pieces = [space, space, letter_a, space, space, letter_b, letter_a, space, letter_b, space]
-    assert byte_tokenizer.is_unknown(space) is False
-    for size in range(1, len(pieces) + 1):
-        write = TextWriter(byte_tokenizer)
-        parts = [write(pieces[i : i + size]) for i in range(0, len(pieces), size)]
-        assert "".join(parts) == "A BA B"
-
-
-def test_text_keeps_spaces_and_characters_whole(byte_tokenizer):
-    text = "A CAFÉ FED ¿DAD? CAB€"
-    pieces = byte_tokenizer.encode(text)
-    assert sum(byte_tokenizer.is_byte(piece) for piece in pieces) >= 6
-    for size in (1, 2, 3, len(pieces)):
-        write = TextWriter(byte_tokenizer)
-        parts = [write(pieces[i : i + size]) for i in range(0, len(pieces), size)]
-        parts.append(write.finish())
-        assert "".join(parts) == text
-    write = TextWriter(byte_tokenizer)
-    assert write([0, 1, 2]) == ""  # unknown, begin, end
-    assert write(pieces) + write.finish() == text  # which only begins here

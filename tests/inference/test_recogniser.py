@@ -1,5 +1,7 @@
 """Transcripts of the tiny run: as its tests write them, and the same in windows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import speechbrain as sb
@@ -164,6 +166,26 @@ def test_very_short_recordings(samples, run):
 
 def test_nothing_to_transcribe(run):
     assert Recogniser(run).transcribe([]) == []
+
+
+def with_hparams(run, **hparams):
+    return replace(run, hparams={**run.hparams, **hparams})
+
+
+def test_greedy_without_the_language_model(run, utterances):
+    words, signals = zip(*utterances[:2])
+    other = with_hparams(run, lm_source="nowhere")
+    assert texts(Recogniser(other).transcribe(list(signals))) == list(words)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        Recogniser(other, "ctc_prefix_beam")
+
+
+def test_joint_beam_needs_ctc_and_a_decoder(run):
+    with pytest.raises(ValueError, match=r"ctc_weight_decode above 0"):
+        Recogniser(with_hparams(run, ctc_weight_decode=0), "joint_beam")
+    modules = {name: module for name, module in run.modules.items() if name != "seq_lin"}
+    with pytest.raises(ValueError, match=r"no module seq_lin"):
+        Recogniser(replace(run, modules=modules), "joint_beam")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from summarymixing_sb.inference.run import load_run
-from summarymixing_sb.training.checkpoints import load_average
+from summarymixing_sb.models.checkpoints import load_average
 
 
 def copy(trained_run, folder):

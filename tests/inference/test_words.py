@@ -7,7 +7,8 @@ import sentencepiece
 import torch
 from speechbrain.decoders import ctc_greedy_decode
 
-from summarymixing_sb.inference.words import _spelled, align_words
+from summarymixing_sb.decoding.text import Detokenizer
+from summarymixing_sb.inference.words import align_words
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def ids(tokenizer, *pieces):
 
 
 def spelled(tokenizer, *pieces):
-    return _spelled(ids(tokenizer, *pieces), tokenizer)
+    return Detokenizer(tokenizer).word_spans(ids(tokenizer, *pieces))
 
 
 def test_words_of_pieces(tokenizer):
@@ -56,7 +57,9 @@ def test_frames_of_a_known_path(tokenizer):
     probability = 0.9
     log_probs = torch.full((len(path), tokenizer.get_piece_size()), -9.0)
     log_probs[range(len(path)), path] = torch.tensor(probability).log()
-    words = align_words([space, a, a, space, b], log_probs, tokenizer, 0, 0.08, first_frame=100)
+    words = align_words(
+        [space, a, a, space, b], log_probs, Detokenizer(tokenizer), 0, 0.08, first_frame=100
+    )
     assert [word.word for word in words] == ["AA", "B"]
     assert [word.start / 0.08 for word in words] == pytest.approx([101.5, 109.5])
     assert [word.end / 0.08 for word in words] == pytest.approx([105.5, 111.5])
@@ -69,7 +72,7 @@ def test_the_path_of_greedy_decoding_is_found_again(tokenizer):
     log_probs = torch.full((400, tokenizer.get_piece_size()), -99.0)
     log_probs[:, [0, a, b]] = scores.log_softmax(-1)
     (found,) = ctc_greedy_decode(log_probs[None], torch.ones(1), 0)
-    words = align_words(found, log_probs, tokenizer, 0, 1.0)
+    words = align_words(found, log_probs, Detokenizer(tokenizer), 0, 1.0)
     best = log_probs.argmax(-1)
     begins = [t for t in range(400) if best[t] == b and (t == 0 or best[t - 1] != b)]
     assert len(words) > 10
@@ -80,11 +83,11 @@ def test_the_path_of_greedy_decoding_is_found_again(tokenizer):
 
 
 def test_nothing_said(tokenizer):
-    assert align_words([], torch.randn(10, 300), tokenizer, 0, 0.08) == []
+    assert align_words([], torch.randn(10, 300), Detokenizer(tokenizer), 0, 0.08) == []
 
 
 def test_more_pieces_than_frames(tokenizer):
     (a,) = ids(tokenizer, "A")
     log_probs = torch.randn(4, tokenizer.get_piece_size()).log_softmax(-1)
     with pytest.raises(RuntimeError):
-        align_words([a, a, a], log_probs, tokenizer, 0, 0.08)
+        align_words([a, a, a], log_probs, Detokenizer(tokenizer), 0, 0.08)

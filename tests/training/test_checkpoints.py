@@ -11,12 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from summarymixing_sb.training.checkpoints import (
-    RandomState,
-    Stopwatch,
-    check_same_model,
-    load_average,
-)
+from summarymixing_sb.models.checkpoints import load_average
+from summarymixing_sb.training.checkpoints import RandomState, Stopwatch, check_same_model
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -82,7 +82,7 @@ class ASRBrain(EncoderBrain):
             attention = modules["seq_lin"](decoded).float().log_softmax(-1)  # (B, L + 1, V)
         words = None
         if stage != sb.Stage.TRAIN and self.decoder is not None:
-            words = self.decoder(encoded, ctc, lengths)
+            words = self.words(self.decoder(encoded, ctc, frames))
         return {"ctc": ctc, "lengths": lengths, "attention": attention, "words": words}
 
     def compute_objectives(self, predictions, batch, stage):
@@ -102,6 +102,10 @@ class ASRBrain(EncoderBrain):
                 self.accuracy.append(predictions["attention"], tokens_eos, eos_lengths)
         self.keep_words(batch, predictions["words"])
         return loss
+
+    def words(self, hypotheses):
+        """Turn token ids of utterances into their words."""
+        return [self.decoder.detokenizer.words(ids) for ids in hypotheses]
 
     def keep_words(self, batch, words):
         """Keep what was decoded, if it was, and what should have been."""

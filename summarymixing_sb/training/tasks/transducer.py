@@ -81,7 +81,7 @@ class TransducerBrain(ASRBrain):
         ctc = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
         words = None
         if stage != sb.Stage.TRAIN and self.decoder is not None:
-            words = self.decoder(encoded, ctc, lengths)
+            words = self.words(self.decoder(encoded, ctc, frames))
         logits = self.join(modules, encoded, batch.tokens.data)
         return {"logits": logits, "ctc": ctc, "lengths": lengths, "words": words}
 
