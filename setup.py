@@ -41,6 +41,12 @@ setup(
         "test": TEST,
         "plot": PLOT,
     },
+    entry_points={
+        "console_scripts": [
+            "summarymixing-transcribe = summarymixing_sb.inference.transcribe:main",
+            "summarymixing-compare = summarymixing_sb.evaluation.compare:main",
+        ]
+    },
     classifiers=[
         "Programming Language :: Python :: 3",
         "Topic :: Multimedia :: Sound/Audio :: Speech",

@@ -12,9 +12,9 @@ from tqdm import tqdm
 from results.benchmark.rows import write_rows
 from summarymixing_sb.data.audio import read_audio
 from summarymixing_sb.evaluation import environment_record
-from summarymixing_sb.inference.live import LiveRecogniser
 from summarymixing_sb.inference.run import load_run
-from summarymixing_sb.inference.stream import StreamMeter
+from summarymixing_sb.inference.streaming import StreamingRecogniser, StreamMeter
+from summarymixing_sb.models.parts import ModelParts
 
 MINUTE = 60  # seconds
 
@@ -31,7 +31,7 @@ def measure(run, recording, seconds, chunk_ms, left_context=None):
     seconds : float
         How long, a minute at least.
     chunk_ms, left_context
-        See :class:`summarymixing_sb.inference.live.LiveRecogniser`.
+        See :class:`summarymixing_sb.inference.streaming.StreamingRecogniser`.
 
     Returns
     -------
@@ -44,12 +44,12 @@ def measure(run, recording, seconds, chunk_ms, left_context=None):
     Raises
     ------
     ValueError
-        If it is to last less than a minute, or what `LiveRecogniser` refuses.
+        If it is to last less than a minute, or what `StreamingRecogniser` refuses.
     """
     if seconds < MINUTE:
         raise ValueError(f"the state is measured after a minute: stream longer than {seconds} s")
     differing = differences(run, recording[: MINUTE * run.sample_rate], chunk_ms, left_context)
-    recogniser = LiveRecogniser(run, chunk_ms, left_context)
+    recogniser = StreamingRecogniser(run, chunk_ms, left_context)
     meter = StreamMeter(recogniser, run.sample_rate)
     after_a_minute = None
     with tqdm(total=round(seconds), unit="s of sound", disable=None) as progress:
@@ -87,10 +87,10 @@ def differences(run, recording, chunk_ms, left_context=None):
     dict
         ``difference``: the largest, when both know of loudness what has been heard.
         ``difference_loudest_known``: when the one pass knows the loudest of the whole recording, as
-        tests of the run do, see :class:`summarymixing_sb.inference.live_features.CausalFeatures`.
+        tests of the run do, see ``CausalFeatures`` in ``inference/streaming_features.py``.
         ``largest_output``: the largest number of the one pass, for scale.
     """
-    recogniser = LiveRecogniser(run, chunk_ms, left_context)
+    recogniser = StreamingRecogniser(run, chunk_ms, left_context)
     streamed = torch.cat([*recogniser.encode(recording), *recogniser.encode_rest()], dim=1)
     at_once = recogniser.encode_at_once(recording)
     features = run.hparams["compute_features"](recording[None].to(run.device))
@@ -141,7 +141,7 @@ def main(argv=None):
 def describe(run):
     """Say which model streams."""
     keys = ("task", "encoder_module", "attention_type", "d_model", "num_encoder_layers")
-    parameters = sum(weight.numel() for weight in run.hparams["model"].parameters())
+    parameters = sum(weight.numel() for weight in ModelParts(run.modules).parameters())
     return {key: run.hparams[key] for key in keys} | {
         "parameters": parameters,
         "frame_ms": 1000 * run.frame_seconds,

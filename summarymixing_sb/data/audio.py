@@ -105,3 +105,59 @@ def read_audio(path, sample_rate):
 def _resampler(rate, sample_rate):
     """The converter between two rates, kept since making its kernel takes longer than a clip."""
     return Resample(rate, sample_rate)
+
+
+def decode_audio(path, sample_rate):
+    """Read a recording as :func:`read_audio` does, and refuse one that is not whole.
+
+    The file is decoded once, and its length need not be in its header.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; any format that soundfile reads.
+    sample_rate : int
+        Hz, of the waveform that is wanted.
+
+    Returns
+    -------
+    torch.Tensor
+        (samples,), float32.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, truncated, damaged or unreadable; its name and the kind of the problem
+        are in the message, as :func:`probe_audio` names it.
+    """
+    blocks, decoded = [], 0
+    try:
+        if os.path.getsize(path) == 0:
+            raise ValueError(f"{path}: empty audio: a file of 0 bytes")
+        with _ForwardFile(str(path)) as audio:
+            rate, stated = audio.samplerate, audio.frames
+            if stated == 0:
+                raise ValueError(f"{path}: empty audio: its header states no samples")
+            known = stated if stated != _UNKNOWN_SAMPLES else "an unknown number of"
+            damaged = f"{path}: truncated or damaged audio"
+            try:
+                while len(block := audio.read(_BLOCK_SAMPLES, dtype="float32", always_2d=True)):
+                    blocks.append(torch.from_numpy(block).T.mean(dim=0))
+                    decoded += len(block)
+            except soundfile.SoundFileError as error:
+                raise ValueError(
+                    f"{damaged}: of {known} samples, decoding fails after {decoded}: {error}"
+                ) from error
+            # The length that an MP3 states is an estimate.
+            if decoded == 0 or (decoded < stated != _UNKNOWN_SAMPLES and audio.format != "MP3"):
+                raise ValueError(f"{damaged}: only {decoded} of {known} samples")
+    except (OSError, soundfile.SoundFileError) as error:
+        raise ValueError(f"{path}: unreadable audio: {error}") from error
+    return _resampler(rate, sample_rate)(torch.cat(blocks)[None])[0]
+
+
+class _ForwardFile(soundfile.SoundFile):
+    """A file in which soundfile never seeks, which fails without a length in the header."""
+
+    def seekable(self):
+        return False

@@ -100,6 +100,28 @@ def peak_memory_mb(device) -> float:
     return peak / MIB if sys.platform == "darwin" else peak / 1024
 
 
+def free_bytes(device):
+    """Measure the memory that can still be taken.
+
+    Parameters
+    ----------
+    device : torch.device or str
+
+    Returns
+    -------
+    int
+        Bytes. On a CPU, what Linux calls available, which counts what it keeps of files; elsewhere
+        all of the memory.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def _git(folder, *arguments):
     """Run git; its output, or None where it fails."""
     try:

@@ -1,1 +1,1 @@
-"""Trained models at work: transcription of recordings of any length, and of streams."""
+"""Transcription of recordings of any length, and of streams, with trained runs."""

@@ -1,17 +1,18 @@
-"""How long a recording may be that a model encodes in one pass."""
+"""The longest recording that a model can encode in one pass."""
 
-import os
 import weakref
-from pathlib import Path
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-#: Seconds that are encoded on trial; what is no longer than the second is always one pass.
-TRIAL_SECONDS = (20.0, 40.0)
-#: The share of the free memory that a pass may take. Half, since the trial does not see what an
-#: operation needs for itself, as a convolution does.
+from summarymixing_sb.evaluation.environment import free_bytes
+
+#: Seconds of the two recordings that are measured; what is no longer than the second is always one
+#: pass.
+MEASURED_SECONDS = (20.0, 40.0)
+#: The share of the free memory that a pass may take. Half, since what an operation needs for
+#: itself, as a convolution does, is not measured.
 SHARE = 0.5
 
 
@@ -62,9 +63,9 @@ class AliveBytes(TorchDispatchMode):
 def longest_pass(encode, sample_rate, device):
     """Estimate how long a recording can be so that one pass takes half of the free memory.
 
-    Noise of two lengths is encoded on trial. What is alive at each moment of the pass is continued
-    to longer recordings by itself, as ``a * seconds + b * seconds ** 2``: a matrix of all pairs of
-    frames is no peak at a length of seconds, and is the highest one at an hour.
+    Noise of two lengths is encoded. The bytes alive at each moment of the pass are extrapolated to
+    longer recordings, moment by moment, as ``a * seconds + b * seconds ** 2``: a matrix of all
+    pairs of frames is no peak at a length of seconds, and is the highest one at an hour.
 
     Parameters
     ----------
@@ -73,28 +74,42 @@ def longest_pass(encode, sample_rate, device):
     sample_rate : int
         Hz.
     device : torch.device
-        Whose memory it takes.
+        The device whose memory it takes.
 
     Returns
     -------
     float
-        Seconds; those of the longer trial, if the two did not make the same tensors.
+        Seconds; those of the longer noise, if the two did not make the same tensors.
     """
     courses = []
-    for seconds in TRIAL_SECONDS:
+    for seconds in MEASURED_SECONDS:
         signal = torch.randn(round(seconds * sample_rate), generator=torch.Generator())
         with AliveBytes() as memory:
             encode(signal)
         courses.append(memory.course)
     if len(courses[0]) != len(courses[1]):
-        return TRIAL_SECONDS[1]
+        return MEASURED_SECONDS[1]
     budget = SHARE * free_bytes(device)
-    return min(longest_within(budget, TRIAL_SECONDS, pair) for pair in zip(*courses))
+    return min(longest_within(budget, MEASURED_SECONDS, pair) for pair in zip(*courses))
 
 
 def longest_within(budget, seconds, sizes):
     """Solve ``a * t + b * t ** 2 = budget`` for t, where two points of the curve are known.
 
+    Parameters
+    ----------
+    budget : float
+        Bytes.
+    seconds, sizes : pair of float
+        The two points: seconds and bytes.
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Examples
+    --------
     >>> longest_within(1000.0, (10.0, 20.0), (50.0, 100.0))  # linear
     200.0
     >>> longest_within(1000.0, (10.0, 20.0), (10.0, 40.0))  # quadratic
@@ -106,18 +121,3 @@ def longest_within(budget, seconds, sizes):
     linear = second - quadratic * seconds[1]
     # this form of the solution has no division by a quadratic part of zero
     return 2 * budget / (linear + (linear**2 + 4 * quadratic * budget) ** 0.5)
-
-
-def free_bytes(device):
-    """Bytes that can still be taken on a device.
-
-    Of a CPU's memory: what Linux calls available, which counts what it keeps of files; elsewhere
-    all of the memory.
-    """
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

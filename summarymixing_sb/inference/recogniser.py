@@ -1,6 +1,6 @@
-"""From waveforms of any length to words with their times.
+"""Recogniser of recordings of any length, which finds words and their times.
 
-B batch, T frames of the encoder, D model width, V pieces of the vocabulary.
+Letters: B batch, T frames of the encoder, D model width, V pieces of the vocabulary.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,15 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from summarymixing_sb.decoding.build import build_decoder
-from summarymixing_sb.inference.batches import batches_by_length
-from summarymixing_sb.inference.one_pass import TRIAL_SECONDS, longest_pass
-from summarymixing_sb.inference.segments import cut_at_pauses
-from summarymixing_sb.inference.windows import join_windows, plan_windows
-from summarymixing_sb.inference.words import align_words, end_with
+from summarymixing_sb.inference.one_pass import MEASURED_SECONDS, longest_pass
+from summarymixing_sb.inference.splitting import (
+    batches_by_length,
+    cut_at_pauses,
+    join_windows,
+    plan_windows,
+)
+from summarymixing_sb.inference.transcripts import align_words, end_with
 from summarymixing_sb.lengths import to_relative
-from summarymixing_sb.models.front_end import FrontEnd
 
 #: What is decoded and aligned at once; what is longer is cut at a pause.
 SEGMENT_SECONDS = 40.0
@@ -24,7 +26,7 @@ SEGMENT_SECONDS = 40.0
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the model makes of one recording, on the model's device.
+    """Outputs of the model for one recording, on the model's device.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ class Recogniser:
     """Transcribe waveforms with a trained run.
 
     A recording is encoded in one pass where memory allows, else in overlapping windows whose
-    log-probabilities are joined; decoding and alignment never see the joins.
+    log-probabilities are joined before they are decoded and aligned.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class Recogniser:
     Raises
     ------
     ValueError
-        For numbers that cannot work, or a decoding that the run does not have.
+        If numbers cannot work, or the run has no such decoding.
     """
 
     def __init__(self, run, decoding="ctc_greedy", window=None, overlap=4.0, batch_seconds=60.0):
@@ -144,7 +146,7 @@ class Recogniser:
         frames = samples // self.frame_samples + 1
         window = self.window
         if window is None:
-            short = samples <= TRIAL_SECONDS[1] * self.run.sample_rate
+            short = samples <= MEASURED_SECONDS[1] * self.run.sample_rate
             window = 0 if short else self._longest_pass
         if window == 0:
             return [(0, frames)]
@@ -157,7 +159,7 @@ class Recogniser:
         seconds = longest_pass(
             lambda signal: self._encode_batch([signal]), self.run.sample_rate, self.run.device
         )
-        return max(seconds, self.overlap + TRIAL_SECONDS[1])
+        return max(seconds, self.overlap + MEASURED_SECONDS[1])
 
     def _samples_of(self, signal, start, end):
         """The waveform of some frames."""
@@ -172,11 +174,7 @@ class Recogniser:
         # the front end mirrors the last frame, so it wants two; the lengths stay as they are
         missing = max(2 * self.frame_samples - padded.shape[1], 0)
         padded = torch.nn.functional.pad(padded, (0, missing)).to(self.run.device)
-        hop = self.run.sample_rate * self.run.hparams["hop_length"] // 1000
-        front_end = FrontEnd(
-            self.run.hparams["compute_features"], modules["normalize"], modules["CNN"], hop
-        )
-        features, frames = front_end(padded, samples.to(self.run.device))
+        features, frames = self.run.front_end(padded, samples.to(self.run.device))
         lengths = to_relative(frames, features.shape[1])
         encoded, *_ = modules["Transformer"](features, None, lengths)  # (B, T, D)
         log_probs = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)

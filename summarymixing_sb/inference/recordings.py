@@ -1,15 +1,13 @@
-"""The recordings that a command line names: finding them, reading them, naming what they give."""
+"""Recordings of a command line: their files, durations and the names of their transcripts."""
 
 import os
 from pathlib import Path, PurePath
 
 import soundfile
 
-from summarymixing_sb.data.audio import probe_audio, read_audio
-
 #: Names standard input instead of a file.
 STANDARD_INPUT = "-"
-#: What is taken of a folder; a file that is named itself may have any suffix.
+#: Audio files of a folder; a file that is named itself may have any suffix.
 SUFFIXES = (
     *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3"),
     *(".oga", ".ogg", ".opus", ".rf64", ".sph", ".w64", ".wav"),
@@ -31,7 +29,7 @@ def find_recordings(sources):
     Raises
     ------
     FileNotFoundError
-        When there is no such file or folder, or no audio file in a folder.
+        If there is no such file or folder, or no audio file in a folder.
     """
     found = {}
     for source in map(Path, sources):
@@ -55,7 +53,17 @@ def find_recordings(sources):
 
 
 def stated_seconds(path):
-    """Duration by a file's header, without decoding; 0.0 where that states none."""
+    """Read the duration in a file's header, without decoding.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    float
+        Seconds; 0.0 where the header states none.
+    """
     try:
         info = soundfile.info(str(path))
     except (OSError, soundfile.SoundFileError):
@@ -64,48 +72,8 @@ def stated_seconds(path):
     return info.duration if info.frames < 2**62 else 0.0
 
 
-def check_recording(path):
-    """Decode a recording, and raise for one that is damaged.
-
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    ValueError
-        With the file's name and what is wrong with it.
-    """
-    _, problem, detail = probe_audio(str(path))
-    if problem:
-        raise ValueError(f"{path}: {problem}: {detail}")
-
-
-def read_recording(path, sample_rate):
-    """Read a recording, if all of it can be decoded.
-
-    Parameters
-    ----------
-    path : Path
-    sample_rate : int
-        Hz, of the waveform that is wanted.
-
-    Returns
-    -------
-    torch.Tensor
-        (samples,).
-
-    Raises
-    ------
-    ValueError
-        With the file's name and what is wrong with it.
-    """
-    check_recording(path)
-    return read_audio(str(path), sample_rate)
-
-
 def output_names(paths):
-    """Choose a name for what each recording gives, the shortest kind by which all differ.
+    """Choose a name for each recording's transcript, the shortest kind by which all differ.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A trained run from its folder, ready to transcribe."""
+"""Trained runs, loaded from their folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,63 +7,60 @@ import sentencepiece
 import torch
 from speechbrain.utils.checkpoints import Checkpointer
 
-from summarymixing_sb.data.targets import Tokens
-from summarymixing_sb.data.tokenizer import fetch_tokenizer, load_tokenizer
+from summarymixing_sb.data.tokenizer import check_tokenizer, fetch_tokenizer, load_tokenizer
+from summarymixing_sb.hyperparameters import load_hparams, read_settings
 from summarymixing_sb.lengths import subsampling_factor
-from summarymixing_sb.training.brain import EncoderBrain
-from summarymixing_sb.training.config import load_hparams, read_settings
-from summarymixing_sb.training.tasks import task_class
+from summarymixing_sb.models.checkpoints import load_average
+from summarymixing_sb.models.front_end import FrontEnd
+from summarymixing_sb.models.parts import ModelParts
 
-# What serves training alone, and would make files or seed torch when it is built
+# Parts of training alone, which would make files or seed torch when they are built
 NOT_BUILT = ("__set_seed", "checkpointer", "train_logger", "tensorboard")
 REQUIRED = ("task", "output_folder", "save_folder", "modules", "sample_rate", "hop_length")
 
 
 @dataclass
 class TrainedRun:
-    """What a training left, loaded.
+    """A trained model with its tokenizer and hyperparameters.
 
     Parameters
     ----------
     folder : Path
         The run's ``output_folder``.
-    task : str
-        What the model learned, ``asr`` for instance.
     hparams : dict
         Its hyperparameters, built.
     modules : dict of str to torch.nn.Module
         ``normalize``, ``CNN``, ``Transformer``, ``ctc_lin`` and what else was trained, averaged
         over checkpoints as tests do; in evaluation mode, without gradients.
+    front_end : FrontEnd
+        From waveforms to the encoder's frames.
     tokenizer : sentencepiece.SentencePieceProcessor
     sample_rate : int
         Hz, of the waveforms that the model takes.
     frame_seconds : float
         Time from one frame of the encoder to the next.
     device : torch.device
-    brain : EncoderBrain
-        Its tests' way from waveforms to features.
     """
 
     folder: Path
-    task: str
     hparams: dict
     modules: dict
+    front_end: FrontEnd
     tokenizer: sentencepiece.SentencePieceProcessor
     sample_rate: int
     frame_seconds: float
     device: torch.device
-    brain: EncoderBrain
 
 
 def load_run(folder, device="cpu"):
-    """Load a trained run, wherever its folder lies now.
+    """Load a trained run from its folder, which may have been moved.
 
     Parameters
     ----------
     folder : str or Path
         The ``output_folder`` of the training.
-    device : str
-        Where the model goes, as torch names it.
+    device : str or torch.device
+        Where the model goes.
 
     Returns
     -------
@@ -72,9 +69,9 @@ def load_run(folder, device="cpu"):
     Raises
     ------
     FileNotFoundError
-        When the folder, its ``hyperparams.yaml``, its tokenizer or its checkpoints are not there.
+        If the folder, its ``hyperparams.yaml``, its tokenizer or its checkpoints are not there.
     ValueError
-        When the run writes no text, or its parts do not fit each other.
+        If the run writes no text, or its parts do not fit each other.
     """
     folder = Path(folder).resolve()
     if not folder.is_dir():
@@ -90,20 +87,23 @@ def load_run(folder, device="cpu"):
         raise ValueError(f"{file} is not of this package's training: no key {', '.join(missing)}")
     overrides = _moved(settings, folder)
     settings = read_settings(file, overrides)
-    task = _text_task(settings, folder)
-    tokens = _tokens(settings, task)
+    _require_text(settings, folder)
+    tokenizer = _load_tokenizer(settings)
     hparams = load_hparams(file, overrides)
-    brain = _averaged_brain(task, tokens, hparams, device)
+    modules = _load_modules(hparams, device)
+    rate, hop_ms = settings["sample_rate"], settings["hop_length"]
+    front_end = FrontEnd(
+        hparams["compute_features"], modules["normalize"], modules["CNN"], rate * hop_ms // 1000
+    )
     return TrainedRun(
         folder=folder,
-        task=settings["task"],
         hparams=hparams,
-        modules=brain.unwrapped_modules,
-        tokenizer=tokens.tokenizer,
-        sample_rate=settings["sample_rate"],
-        frame_seconds=settings["hop_length"] / 1000 * subsampling_factor(hparams["CNN"]),
-        device=torch.device(brain.device),
-        brain=brain,
+        modules=modules,
+        front_end=front_end.eval(),
+        tokenizer=tokenizer,
+        sample_rate=rate,
+        frame_seconds=hop_ms / 1000 * subsampling_factor(modules["CNN"]),
+        device=torch.device(device),
     )
 
 
@@ -117,10 +117,9 @@ def _moved(settings, folder):
     return overrides
 
 
-def _text_task(settings, folder):
-    """The Brain of the run's task, if that writes text from CTC."""
-    task = task_class(settings["task"])
-    if task.outputs_as_targets:
+def _require_text(settings, folder):
+    """Refuse a run that writes no text from CTC."""
+    if "label_lin" in settings["modules"]:
         raise ValueError(
             f"{folder} was trained for the task {settings['task']}, which writes labels; to "
             "transcribe, name a run of a task that writes text"
@@ -129,11 +128,10 @@ def _text_task(settings, folder):
         raise ValueError(
             f"{folder} has no CTC output (no module ctc_lin), by which recordings are transcribed"
         )
-    return task
 
 
-def _tokens(settings, task):
-    """The tokenizer that was given to the run, or that it trained; none is trained here."""
+def _load_tokenizer(settings):
+    """The tokenizer that was given to the run, or that it trained."""
     given, folder = settings["tokenizer_file"], settings["tokenizer_folder"]
     if given is not None:
         file = fetch_tokenizer(given, folder)
@@ -141,24 +139,23 @@ def _tokens(settings, task):
         file = Path(folder) / f"{settings['output_neurons']}_{settings['token_type']}.model"
         if not file.is_file():
             raise FileNotFoundError(f"there is no tokenizer {file}; was it moved out of the run?")
-    tokens = Tokens(load_tokenizer(file), task.column, file)
-    tokens.check(settings)
-    return tokens
+    tokenizer = load_tokenizer(file)
+    check_tokenizer(tokenizer, file, settings)
+    return tokenizer
 
 
-def _averaged_brain(task, tokens, hparams, device):
-    """The Brain as it is when tests start."""
+def _load_modules(hparams, device):
+    """The modules with the parameters that tests have."""
     save_folder = Path(hparams["save_folder"])
     if not save_folder.is_dir():
         raise FileNotFoundError(f"no checkpoint: there is no folder {save_folder}; train first")
-    brain = task(
-        tokens,
-        modules=hparams["modules"],
-        hparams=hparams,
-        run_opts={"device": device},
-        checkpointer=Checkpointer(save_folder),
+    # one by one, since the normaliser has a `to` of its own
+    modules = {name: module.to(device) for name, module in hparams["modules"].items()}
+    load_average(
+        Checkpointer(save_folder),
+        ModelParts(modules),
+        modules["normalize"],
+        hparams["avg_checkpoints"],
+        hparams["avg_checkpoints_by"],
     )
-    brain.on_evaluate_start()
-    brain.modules.eval()
-    brain.modules.requires_grad_(False)
-    return brain
+    return {name: module.eval().requires_grad_(False) for name, module in modules.items()}

@@ -1,22 +1,53 @@
-"""Transcribe recordings of any length with a trained run, or a stream as it comes.
+"""Transcription command: recordings of any length, or a stream as it comes.
 
-``python -m summarymixing_sb.inference.transcribe RUN FILE_OR_FOLDER... --format srt --output DIR``
+``summarymixing-transcribe RUN FILE_OR_FOLDER... --format srt --output DIR``, or
+``python -m summarymixing_sb.inference.transcribe`` with the same arguments. From a microphone:
+``arecord -f S16_LE -r 16000 -t raw | summarymixing-transcribe RUN - --streaming 320``
 
-The exit status is 0, 1 when a recording could not be read, 2 for what cannot work at all.
+The exit status is 0, 1 if a recording could not be read, 2 for what cannot work at all.
 """
 
 import argparse
+import math
 import sys
+import time
+from pathlib import Path
 
+import numpy as np
 import torch
+from tqdm import tqdm
 
+from summarymixing_sb.data.audio import decode_audio
 from summarymixing_sb.decoding.build import METHODS
-from summarymixing_sb.inference.jobs import FilesJob, StreamingJob
-from summarymixing_sb.inference.writers import FORMATS
+from summarymixing_sb.inference.recogniser import Recogniser
+from summarymixing_sb.inference.recordings import (
+    STANDARD_INPUT,
+    find_recordings,
+    output_names,
+    stated_seconds,
+)
+from summarymixing_sb.inference.run import load_run
+from summarymixing_sb.inference.splitting import batches_by_length
+from summarymixing_sb.inference.streaming import StreamingRecogniser, StreamMeter, summary
+from summarymixing_sb.inference.transcripts import FORMATS, Transcript, write_transcript
+
+# Errors of single recordings; a RuntimeError is torch's, for a rate that it cannot convert
+UNREADABLE = (RuntimeError, ValueError)
 
 
 def main(argv=None):
-    """Transcribe what the command line names; return the exit status."""
+    """Transcribe what the command line names.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Arguments; those of the process if None.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     options = make_parser().parse_args(argv)
     try:
         job = (FilesJob if options.streaming is None else StreamingJob)(options)
@@ -27,56 +58,275 @@ def main(argv=None):
 
 
 def make_parser():
-    """Describe the command line."""
+    """Describe the command line.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m summarymixing_sb.inference.transcribe",
-        description=__doc__.splitlines()[0],
+        prog="summarymixing-transcribe",
+        description="Transcribe recordings of any length with a trained run, or a stream.",
     )
-    parser.add_argument("run", metavar="RUN", help="folder of a training, its output_folder")
-    parser.add_argument(
+    add = parser.add_argument
+    add("run", metavar="RUN", help="folder of a training, its output_folder")
+    add(
         "sources",
         nargs="+",
         metavar="FILE_OR_FOLDER",
         help="recordings; all audio files of a folder; - is standard input, with --streaming",
     )
-    parser.add_argument(
+    add(
         "--format",
         action="append",
         choices=list(FORMATS),
         help="of what is written, can be repeated: text (if not given), JSON or subtitles",
     )
-    parser.add_argument(
-        "--output", help="folder for a file per recording and format; else standard output"
-    )
-    parser.add_argument("--decoding", choices=METHODS, default="ctc_greedy", help="(%(default)s)")
-    parser.add_argument(
+    add("--output", help="folder for a file per recording and format; else standard output")
+    add("--decoding", choices=METHODS, default="ctc_greedy", help="(%(default)s)")
+    add(
         "--window",
         type=float,
         help="seconds encoded in one pass, 0 for all; as many as half of the free memory holds, if "
         "not given",
     )
-    parser.add_argument(
-        "--overlap", type=float, default=4.0, help="seconds that two windows share (%(default)s)"
-    )
-    parser.add_argument(
+    add("--overlap", type=float, default=4.0, help="seconds that two windows share (%(default)s)")
+    add(
         "--batch_seconds",
         type=float,
         default=60.0,
         help="seconds of sound that go together (%(default)s)",
     )
-    parser.add_argument(
-        "--device", type=_device, default="cpu", help="cpu (if not given), cuda or cuda:0"
+    add(
+        "--device",
+        type=_device,
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda or cuda:0; if not given, a GPU where there is one (%(default)s)",
     )
-    parser.add_argument(
+    add(
         "--streaming",
         type=int,
         metavar="CHUNK_MS",
         help="write text as the sound comes in, in chunks of so many milliseconds",
     )
-    parser.add_argument(
-        "--left_context", type=int, metavar="CHUNKS", help="that a chunk sees; all, if not given"
-    )
+    add("--left_context", type=int, metavar="CHUNKS", help="that a chunk sees; all, if not given")
     return parser
+
+
+class FilesJob:
+    """Transcription of recordings, those of like length together, the longest first.
+
+    Several recordings on standard output are a line each, ``path: text``.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        From :func:`make_parser`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such recording or no such run.
+    ValueError
+        If the options cannot work.
+    """
+
+    def __init__(self, options):
+        if STANDARD_INPUT in options.sources:
+            raise ValueError("- (standard input) is for --streaming; name a file or a folder")
+        self.paths = find_recordings(options.sources)
+        self.formats = list(dict.fromkeys(options.format or ["txt"]))
+        several = len(self.paths) * len(self.formats) > 1
+        if options.output is None and several and self.formats != ["txt"]:
+            raise ValueError(
+                f"{len(self.paths)} recording(s) as {', '.join(self.formats)} cannot be told apart "
+                "on standard output: add --output FOLDER"
+            )
+        self.folder = None if options.output is None else Path(options.output)
+        self.names = dict(zip(self.paths, output_names(self.paths)))
+        self.seconds = {path: stated_seconds(path) for path in self.paths}
+        self.decoding = options.decoding
+        self.recogniser = Recogniser(
+            load_run(options.run, options.device),
+            options.decoding,
+            options.window,
+            options.overlap,
+            options.batch_seconds,
+        )
+
+    def do(self):
+        """Transcribe and write.
+
+        Returns
+        -------
+        int
+            How many recordings could not be read.
+        """
+        started, audio, failed = time.perf_counter(), 0.0, 0
+        total = math.ceil(sum(self.seconds.values()))
+        bar_format = "{l_bar}{bar}| {n:.0f}/{total} s of sound [{elapsed}<{remaining}]"
+        # on a terminal only: in a log file, every step would be a line
+        with tqdm(total=total, bar_format=bar_format, disable=None) as bar:
+            for path, result in self._results():
+                bar.update(self.seconds[path])
+                if isinstance(result, Exception):
+                    failed += 1
+                    tqdm.write(f"not transcribed: {result}", file=sys.stderr)
+                else:
+                    audio += result.seconds
+                    self._write(path, result)
+        line = f"{len(self.paths) - failed} recording(s), {audio:.1f} s ({audio / 3600:.2f} hours)"
+        if audio:
+            line += f", real-time factor {(time.perf_counter() - started) / audio:.4f}"
+        print(line + (f"; {failed} not transcribed" if failed else ""), file=sys.stderr)
+        return failed
+
+    def _results(self):
+        """Yield each recording and its Transcript, or the error why it could not be read."""
+        run = self.recogniser.run
+        lengths = list(self.seconds.values())
+        for batch in batches_by_length(lengths, self.recogniser.batch_seconds):
+            signals = {}
+            for path in (self.paths[index] for index in batch):
+                try:
+                    signals[path] = decode_audio(path, run.sample_rate)
+                except UNREADABLE as error:
+                    yield path, error
+            found = self.recogniser.transcribe(list(signals.values()))
+            for (path, signal), words in zip(signals.items(), found):
+                seconds = len(signal) / run.sample_rate
+                yield path, Transcript(str(path), seconds, words, str(run.folder), self.decoding)
+
+    def _write(self, path, transcript):
+        if self.folder is not None:
+            write_transcript(transcript, self.folder, self.names[path], self.formats)
+            return
+        text = FORMATS[self.formats[0]](transcript)
+        tqdm.write(text if len(self.paths) == 1 else f"{path}: {text}", end="")
+
+
+class StreamingJob:
+    """Transcription of recordings, or of standard input, one after the other, chunk by chunk.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        From :func:`make_parser`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See :class:`FilesJob`.
+    """
+
+    def __init__(self, options):
+        if options.format or options.output is not None:
+            raise ValueError("--streaming writes text to standard output: no --format or --output")
+        if options.sources == [STANDARD_INPUT]:
+            self.sources = [STANDARD_INPUT]
+        elif STANDARD_INPUT in options.sources:
+            raise ValueError("- (standard input) is a stream without end: name nothing beside it")
+        else:
+            self.sources = find_recordings(options.sources)
+        self.chunks = (options.streaming, options.left_context)
+        self.run = load_run(options.run, options.device)
+        StreamingRecogniser(self.run, *self.chunks)  # refuses what cannot stream
+
+    def do(self):
+        """Transcribe and print.
+
+        Returns
+        -------
+        int
+            How many recordings could not be read.
+        """
+        failed = 0
+        for source in self.sources:
+            try:
+                if source == STANDARD_INPUT:
+                    sound = sys.stdin.buffer
+                else:
+                    sound = decode_audio(source, self.run.sample_rate)
+            except UNREADABLE as error:
+                failed += 1
+                print(f"not transcribed: {error}", file=sys.stderr)
+                continue
+            if len(self.sources) > 1:
+                print(f"{source}: ", end="", flush=True)
+            if transcribe_stream(self.run, sound, *self.chunks)["interrupted"]:
+                break
+        return failed
+
+
+def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None):
+    """Transcribe chunk by chunk and print each text as soon as it is recognised.
+
+    Sound is taken in as fast as it comes: a waveform at once, a microphone at its own pace. A
+    KeyboardInterrupt (Ctrl-C) ends the stream; what was heard until then is recognised. At the end
+    a line on standard error says how fast it was.
+
+    Parameters
+    ----------
+    run : TrainedRun
+        From :func:`summarymixing_sb.inference.run.load_run`.
+    sound : torch.Tensor or binary file
+        (samples,) at the run's rate; or, such as ``sys.stdin.buffer``, raw sound at that rate, one
+        channel of signed 16-bit little-endian integers.
+    chunk_ms, left_context
+        See :class:`summarymixing_sb.inference.streaming.StreamingRecogniser`.
+    out : text file, optional
+        Where the text is printed; standard output if None.
+
+    Returns
+    -------
+    dict
+        ``text``; ``interrupted``, whether by Ctrl-C; and the times, see
+        :meth:`summarymixing_sb.inference.streaming.StreamMeter.report`.
+
+    Raises
+    ------
+    ValueError
+        If the chunk is no multiple of the encoder's frame, or the model cannot stream.
+    """
+    out = out or sys.stdout
+    recogniser = StreamingRecogniser(run, chunk_ms, left_context)
+    meter = StreamMeter(recogniser, run.sample_rate)
+    pieces = _pieces if isinstance(sound, torch.Tensor) else _raw_pieces
+    texts, interrupted = [], False
+    try:
+        for samples in pieces(sound, recogniser):
+            _print(meter.feed(samples), texts, out)
+    except KeyboardInterrupt:
+        interrupted = True
+    _print(meter.finish(), texts, out)
+    print(file=out, flush=True)
+    report = {"text": "".join(texts), **meter.report(), "interrupted": interrupted}
+    print(summary(report), file=sys.stderr)
+    return report
+
+
+def _print(text, texts, out):
+    if text is not None:
+        texts.append(text)
+        print(text, end="", file=out, flush=True)
+
+
+def _pieces(samples, recogniser):
+    """Cut a waveform into what the recogniser needs for a chunk each."""
+    while len(samples):
+        count = recogniser.missing  # before what is fed changes it
+        yield samples[:count]
+        samples = samples[count:]
+
+
+def _raw_pieces(stream, recogniser):
+    """Read 16-bit samples as they come, no more than the next chunk needs."""
+    left_over = b""
+    while data := stream.read1(2 * recogniser.missing - len(left_over)):
+        data = left_over + data
+        whole = len(data) // 2 * 2
+        left_over = data[whole:]
+        yield torch.from_numpy(np.frombuffer(data[:whole], "<i2").astype(np.float32) / 2**15)
 
 
 def _device(name):

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from summarymixing_sb.inference.batches import batches_by_length
+from summarymixing_sb.inference.splitting import batches_by_length
 
 
 @pytest.mark.parametrize("limit", [0.5, 5.0, 60.0, 1e6])

@@ -5,7 +5,7 @@ import torch
 
 from summarymixing_sb import build_mixer
 from summarymixing_sb.inference import one_pass
-from summarymixing_sb.inference.one_pass import AliveBytes, free_bytes, longest_pass
+from summarymixing_sb.inference.one_pass import AliveBytes, longest_pass
 from summarymixing_sb.inference.recogniser import Recogniser
 
 CPU = torch.device("cpu")
@@ -80,4 +80,4 @@ def test_of_a_model(run):
 
 
 def test_free_bytes_of_this_machine():
-    assert 2**20 < free_bytes(CPU) < 2**50
+    assert 2**20 < one_pass.free_bytes(CPU) < 2**50

@@ -9,9 +9,11 @@ import torch
 from speechbrain.dataio.batch import PaddedBatch
 from tone_words import choose_words, speak
 
+from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.decoding.build import METHODS
 from summarymixing_sb.inference import recogniser as module
 from summarymixing_sb.inference.recogniser import Recogniser
+from summarymixing_sb.training.tasks.asr import ASRBrain
 
 
 def spoken(number, least=2, most=6):
@@ -40,11 +42,15 @@ def test_writes_what_the_tests_of_the_run_write(method, run, utterances):
     signals = [*(signal for _, signal in utterances), *noise]
     tokens = {"tokens_bos": torch.tensor([1])}
     batch = PaddedBatch([{"id": "", "sig": signal, **tokens} for signal in signals])
-    run.brain.hparams.test_decoding = method
-    run.brain.decoders.clear()
-    run.brain.decoder = run.brain.get_decoder("test")
+    brain = ASRBrain(
+        Tokens(run.tokenizer, "wrd"),
+        modules=run.modules,
+        hparams={**run.hparams, "test_decoding": method},
+    )
+    brain.modules.eval()
+    brain.decoder = brain.get_decoder("test")
     with torch.no_grad():
-        expected = run.brain.compute_forward(batch, sb.Stage.TEST)
+        expected = brain.compute_forward(batch, sb.Stage.TEST)
     recogniser = Recogniser(run, method)
     assert texts(recogniser.transcribe(signals)) == expected["words"]
     for number, encoding in enumerate(recogniser.encode(signals)):
@@ -142,7 +148,7 @@ def test_the_window_that_memory_asks_for(run, monkeypatch):
         asked.append((sample_rate, device.type))
         return 10.0
 
-    monkeypatch.setattr(module, "TRIAL_SECONDS", (1.0, 2.0))
+    monkeypatch.setattr(module, "MEASURED_SECONDS", (1.0, 2.0))
     monkeypatch.setattr(module, "longest_pass", longest)
     recogniser = Recogniser(run, overlap=1)
     assert recogniser._plan(2 * 16000) == [(0, 26)]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from summarymixing_sb.data.audio import decode_audio
 from summarymixing_sb.inference.recordings import (
     find_recordings,
     output_names,
-    read_recording,
     stated_seconds,
 )
 
@@ -49,7 +49,7 @@ def test_durations(tmp_path):
 
 def test_any_format_at_the_rate_of_the_model(tmp_path):
     for name, rate, channels in (("a.wav", 16000, 1), ("b.flac", 48000, 2), ("c.mp3", 44100, 2)):
-        signal = read_recording(write(tmp_path / name, 1.5, rate, channels), 16000)
+        signal = decode_audio(write(tmp_path / name, 1.5, rate, channels), 16000)
         assert signal.dim() == 1
         assert len(signal) == pytest.approx(24000, abs=1200)
 
@@ -66,7 +66,7 @@ def test_damaged(name, damage, message, tmp_path):
     content = write(tmp_path / "good.flac", 4.0).read_bytes()
     (tmp_path / name).write_bytes(damage(content))
     with pytest.raises(ValueError, match=rf"{name}: {message}"):
-        read_recording(tmp_path / name, 16000)
+        decode_audio(tmp_path / name, 16000)
 
 
 def test_names_of_two_kinds_of_clash():

@@ -7,7 +7,7 @@ import pytest
 import sentencepiece
 import torch
 
-from summarymixing_sb.inference.segments import cut_at_pauses
+from summarymixing_sb.inference.splitting import cut_at_pauses
 
 
 class Pieces:

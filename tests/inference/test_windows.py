@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from summarymixing_sb.inference.windows import join_windows, plan_windows
+from summarymixing_sb.inference.splitting import join_windows, plan_windows
 
 
 @pytest.mark.parametrize("frames", [1, 39, 40, 41, 69, 70, 71, 100, 1234])

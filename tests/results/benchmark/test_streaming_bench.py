@@ -11,6 +11,8 @@ import torch
 
 from results.benchmark import streaming
 from summarymixing_sb.inference.run import TrainedRun
+from summarymixing_sb.models.front_end import FrontEnd
+from summarymixing_sb.models.parts import ModelParts
 from summarymixing_sb.training.config import load_hparams
 
 DEMO = Path(__file__).resolve().parents[3] / "hparams" / "LibriSpeech" / "demo.yaml"
@@ -42,19 +44,19 @@ def run(tmp_path_factory):
     overrides = {**TINY, "data_folder": ".", "output_folder": str(folder)}
     hparams = load_hparams(DEMO, overrides)
     modules = {name: module.eval() for name, module in hparams["modules"].items()}
-    features = hparams["compute_features"](noise(3)[None])
+    features_module = hparams["compute_features"]
+    features = features_module(noise(3)[None])
     modules["normalize"].train()(features, torch.ones(1))
     modules["normalize"].eval()
     return TrainedRun(
         folder=folder,
-        task="asr",
         hparams=hparams,
         modules=modules,
         tokenizer=sentencepiece.SentencePieceProcessor(model_file=str(folder / "twelve.model")),
         sample_rate=16000,
         frame_seconds=0.08,
         device=torch.device("cpu"),
-        brain=None,
+        front_end=FrontEnd(features_module, modules["normalize"], modules["CNN"], 160).eval(),
     )
 
 
@@ -104,7 +106,7 @@ def test_file_of_figures(run, tmp_path, monkeypatch):
     assert {row["left_context_chunks"] for row in rows} == {"4"}
     assert {row["p95_ms"] for row in rows} == {"7.0"}
     assert {(row["attention_type"], row["d_model"]) for row in rows} == {("SummaryMixing", "16")}
-    weights = sum(weight.numel() for weight in run.hparams["model"].parameters())
+    weights = sum(weight.numel() for weight in ModelParts(run.modules).parameters())
     assert {row["parameters"] for row in rows} == {str(weights)}
     assert {"commit", "torch", "cpu", "threads", "device"} <= set(rows[0])
     assert str(tmp_path) not in output.read_text(encoding="utf-8")

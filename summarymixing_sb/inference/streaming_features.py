@@ -1,4 +1,4 @@
-"""From samples to what the encoder takes, a stretch of a stream at a time.
+"""Front end of streams: from the next samples to the next frames of the encoder.
 
 Letters: B streams, N samples, T frames of the features, T' subsampled frames.
 """
@@ -18,15 +18,15 @@ from torch import nn
 
 
 @dataclass
-class LiveContext(StreamingFeatureWrapperContext):
-    """What is kept of a stream: the samples that the next frames reach back to, and a number.
+class StreamingFeaturesContext(StreamingFeatureWrapperContext):
+    """State of a stream: the samples that the next frames reach back to.
 
     Attributes
     ----------
     left_context : torch.Tensor or None
         (B, N) the newest samples.
     given : int
-        Subsampled frames of these samples that have come out before.
+        Subsampled frames of these samples that were returned before.
     loudest : torch.Tensor or None
         (B, 1) decibels of the loudest feature before these samples; None while they begin where
         the stream does.
@@ -36,20 +36,18 @@ class LiveContext(StreamingFeatureWrapperContext):
     loudest: torch.Tensor | None = None
 
 
-class LiveFeatures(StreamingFeatureWrapper):
-    """SpeechBrain's streaming wrapper around features, normalisation and front end.
+class StreamingFeatures(StreamingFeatureWrapper):
+    """SpeechBrain's streaming wrapper around a front end.
 
     It also treats the two ends of a stream as those of a recording, where SpeechBrain's inserts
-    silence, and waits for no more samples than the frames need. So, in whatever stretches the
-    samples come, the frames are those that :attr:`module` gives for the whole recording.
+    silence, and waits for no more samples than the frames need. So the frames are those that
+    :attr:`module` gives for the whole recording, however the samples are divided.
 
     Parameters
     ----------
-    compute_features : Fbank
-        Centred, without deltas and context windows.
-    normalize : InputNormalization
-        Of ``norm_type`` global.
-    front_end : ConvolutionFrontEnd
+    front_end : summarymixing_sb.models.front_end.FrontEnd
+        With an ``Fbank``, centred, without deltas and context windows; an ``InputNormalization`` of
+        ``norm_type`` global; and a ``ConvolutionFrontEnd``.
 
     Raises
     ------
@@ -57,36 +55,50 @@ class LiveFeatures(StreamingFeatureWrapper):
         If one of them needs the whole recording.
     """
 
-    def __init__(self, compute_features, normalize, front_end):
-        _require_streamable(compute_features, normalize, front_end)
-        properties = stack_filter_properties([compute_features, front_end])
-        super().__init__(CausalFeatures(compute_features, normalize, front_end), properties)
+    def __init__(self, front_end):
+        _require_streamable(front_end)
+        properties = stack_filter_properties([front_end.compute_features, front_end.subsampling])
+        super().__init__(CausalFeatures(front_end), properties)
 
     @property
     def reach(self):
-        """Samples from the centre of a frame to the end of what it depends on."""
+        """int: samples from the centre of a frame to the last one that it depends on."""
         return (self.properties.window_size + 1) // 2
 
     def samples_for(self, frames):
-        """Count the samples from the start of the stream that so many frames need."""
+        """Count the samples from the start of the stream that so many frames need.
+
+        Parameters
+        ----------
+        frames : int
+
+        Returns
+        -------
+        int
+        """
         return (frames - 1) * self.properties.stride + self.reach
 
     def make_streaming_context(self):
-        """Start streams."""
-        return LiveContext(None)
+        """Start streams.
+
+        Returns
+        -------
+        StreamingFeaturesContext
+        """
+        return StreamingFeaturesContext(None)
 
     @torch.no_grad()
     def forward(self, chunk, context, last=False):
-        """Take in samples, give the frames that no later sample can change.
+        """Take in samples, return the frames that no later sample can change.
 
         Parameters
         ----------
         chunk : torch.Tensor
-            (B, N) any number of samples, none too.
-        context : LiveContext
-            Takes in the samples.
+            (B, N) any number of samples, also none.
+        context : StreamingFeaturesContext
+            State of the streams, which is updated.
         last : bool
-            Whether the recording ends here; then all frames that remain come out.
+            Whether the recording ends here; then all remaining frames are returned.
 
         Returns
         -------
@@ -121,16 +133,15 @@ class LiveFeatures(StreamingFeatureWrapper):
 
 
 class CausalFeatures(nn.Module):
-    """Features, normalisation and front end without knowledge of how loud the future is.
+    """A front end whose frames do not depend on how loud later samples are.
 
-    SpeechBrain's Fbank lifts what is quieter than the loudest of the recording by more than
-    ``top_db``. Here this is the loudest so far: the features agree from then on when the loudest
-    has been heard.
+    SpeechBrain's Fbank raises features to ``top_db`` below the loudest of the recording. Here it is
+    the loudest so far: the features agree with SpeechBrain's from the loudest on.
 
     Parameters
     ----------
-    compute_features, normalize, front_end
-        See :class:`LiveFeatures`.
+    front_end : summarymixing_sb.models.front_end.FrontEnd
+        See :class:`StreamingFeatures`.
 
     Attributes
     ----------
@@ -140,15 +151,16 @@ class CausalFeatures(nn.Module):
         Feature frames whose window reaches to before the first sample.
     """
 
-    def __init__(self, compute_features, normalize, front_end):
+    def __init__(self, front_end):
         super().__init__()
+        compute_features = front_end.compute_features
         properties = compute_features.get_filter_properties()
         self.hop = properties.stride
         self.incomplete = math.ceil(properties.window_size / 2 / self.hop)
         self.top_db = compute_features.compute_fbanks.top_db
         self.unlimited = copy.deepcopy(compute_features)
         self.unlimited.compute_fbanks.top_db = math.inf
-        self.normalize, self.front_end = normalize, front_end
+        self.normalize, self.subsampling = front_end.normalize, front_end.subsampling
 
     def forward(self, samples, before=None):
         """Compute features.
@@ -158,8 +170,8 @@ class CausalFeatures(nn.Module):
         samples : torch.Tensor
             (B, N).
         before : torch.Tensor, optional
-            (B, 1) the loudest up to the first frames, whose windows are not complete; None at the
-            start of a recording.
+            (B, 1) decibels of the loudest up to the first frames, whose windows are not complete;
+            None at the start of a recording.
 
         Returns
         -------
@@ -174,11 +186,11 @@ class CausalFeatures(nn.Module):
             loudest[:, : self.incomplete] = before
         loudest = loudest.cummax(dim=1).values
         features = torch.maximum(features, (loudest - self.top_db).unsqueeze(2))
-        return self.front_end(self.normalize(features)), loudest
+        return self.subsampling(self.normalize(features)), loudest
 
 
-def _require_streamable(compute_features, normalize, front_end):
-    features = compute_features
+def _require_streamable(front_end):
+    features, normalize = front_end.compute_features, front_end.normalize
     if not isinstance(features, Fbank) or features.deltas or features.context:
         raise ValueError(
             f"compute_features: {type(features).__name__} cannot be streamed as it is set; a model "
@@ -189,8 +201,8 @@ def _require_streamable(compute_features, normalize, front_end):
             f"normalize: norm_type {normalize.norm_type} needs the whole recording; a model that "
             "is to stream is trained with norm_type: global"
         )
-    if not hasattr(front_end, "get_filter_properties"):
+    if not hasattr(front_end.subsampling, "get_filter_properties"):
         raise ValueError(
-            f"CNN: {type(front_end).__name__} sees the whole recording; a model that is to stream "
-            "has a ConvolutionFrontEnd"
+            f"CNN: {type(front_end.subsampling).__name__} sees the whole recording; a model that is "
+            "to stream has a ConvolutionFrontEnd"
         )

@@ -7,7 +7,10 @@ from speechbrain.processing.features import InputNormalization
 
 from summarymixing_sb import ContextNet, ConvolutionFrontEnd
 from summarymixing_sb.encoders.state import state_bytes
-from summarymixing_sb.inference.live_features import CausalFeatures, LiveFeatures
+from summarymixing_sb.inference.streaming_features import CausalFeatures, StreamingFeatures
+from summarymixing_sb.models.front_end import FrontEnd
+
+HOP = 160  # samples
 
 
 def parts(blocks=3, norm_type="global", win_length=25, **options):
@@ -46,7 +49,7 @@ def stream(features, samples, stretches):
 @pytest.mark.parametrize("blocks", [1, 2, 3])
 def test_any_stretches_give_the_frames_of_the_whole(blocks, win_length):
     fbank, normalize, front_end = parts(blocks, win_length=win_length)
-    features = LiveFeatures(fbank, normalize, front_end)
+    features = StreamingFeatures(FrontEnd(fbank, normalize, front_end, HOP))
     draw = torch.Generator().manual_seed(blocks)
     for size in (1300, 5120, 8961, 16000):
         samples = noise(size)
@@ -59,7 +62,7 @@ def test_any_stretches_give_the_frames_of_the_whole(blocks, win_length):
 
 
 def test_waits_for_no_sample_too_many():
-    features = LiveFeatures(*parts())
+    features = StreamingFeatures(FrontEnd(*parts(), HOP))
     samples = noise(20000)
     for frames in (1, 2, 5):
         needed = features.samples_for(frames)
@@ -76,7 +79,7 @@ def test_waits_for_no_sample_too_many():
 
 
 def test_sound_shorter_than_a_frame():
-    features = LiveFeatures(*parts())
+    features = StreamingFeatures(FrontEnd(*parts(), HOP))
     for size in (1, 100, 1279):
         found = features(noise(size), features.make_streaming_context(), last=True)
         assert found.shape[1] >= 1
@@ -84,7 +87,7 @@ def test_sound_shorter_than_a_frame():
 
 
 def test_what_is_kept_does_not_grow():
-    features = LiveFeatures(*parts())
+    features = StreamingFeatures(FrontEnd(*parts(), HOP))
     context, sizes = features.make_streaming_context(), []
     for _ in range(200):
         features(noise(100_000)[:, :2560], context)  # a view of something large
@@ -100,14 +103,17 @@ def test_quiet_bands_are_lifted_to_80_db_below_the_loudest_so_far():
     loud_first = torch.cat([loud, quiet], dim=1)
     with torch.no_grad():
         expected = front_end(normalize(fbank(loud_first)))
-    features = LiveFeatures(fbank, normalize, front_end)
+    features = StreamingFeatures(FrontEnd(fbank, normalize, front_end, HOP))
     found = stream(features, loud_first, [2560] * 8)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
     # the limit is felt: alone the quiet part is another
     assert (fbank(quiet).amin() - fbank(loud_first).amin()).abs() > 10
 
     # Before the loud part has come, nothing of it is known.
-    module, loud_last = CausalFeatures(fbank, normalize, front_end), torch.cat([quiet, loud], dim=1)
+    module, loud_last = (
+        CausalFeatures(FrontEnd(fbank, normalize, front_end, HOP)),
+        torch.cat([quiet, loud], dim=1),
+    )
     with torch.no_grad():
         before, alone = module(loud_last)[0], module(quiet)[0]
         known = front_end(normalize(fbank(loud_last)))
@@ -119,11 +125,11 @@ def test_what_needs_the_whole_recording_is_refused():
     fbank, normalize, front_end = parts()
     for options in ({"deltas": True}, {"context": True}):
         with pytest.raises(ValueError, match=r"compute_features: Fbank cannot .* deltas: False"):
-            LiveFeatures(parts(**options)[0], normalize, front_end)
+            StreamingFeatures(FrontEnd(parts(**options)[0], normalize, front_end, HOP))
     with pytest.raises(ValueError, match=r"norm_type sentence .* norm_type: global"):
-        LiveFeatures(fbank, InputNormalization(norm_type="sentence"), front_end)
+        StreamingFeatures(FrontEnd(fbank, InputNormalization(norm_type="sentence"), front_end, HOP))
     encoder = ContextNet(
         (None, None, 20), num_blocks=1, conv_channels=[8], strides=[2], out_channels=8
     )
     with pytest.raises(ValueError, match="CNN: ContextNet sees the whole"):
-        LiveFeatures(fbank, normalize, encoder)
+        StreamingFeatures(FrontEnd(fbank, normalize, encoder, HOP))

@@ -6,9 +6,9 @@ from pathlib import PurePath
 
 import pytest
 
-from summarymixing_sb.inference.words import Word
-from summarymixing_sb.inference.writers import (
+from summarymixing_sb.inference.transcripts import (
     Transcript,
+    Word,
     as_json,
     as_srt,
     as_txt,

@@ -1,0 +1,269 @@
+"""Transcripts: words with their times, written as text, JSON or subtitles (SubRip).
+
+Letters: T frames, V pieces of the vocabulary.
+"""
+
+import json
+import textwrap
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from torchaudio.functional import forced_align, merge_tokens
+
+from summarymixing_sb.files import atomic_open
+
+# Subtitles that can be read in time
+LINE_CHARACTERS = 42
+CUE_LINES = 2
+CUE_SECONDS = 7.0
+#: A longer silence than this, in seconds, ends a cue.
+SILENCE_SECONDS = 0.6
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a transcript.
+
+    Parameters
+    ----------
+    word : str
+    start, end : float
+        Seconds from the beginning of the recording.
+    score : float
+        Mean probability, between 0 and 1, of the frames from ``start`` to ``end``.
+    """
+
+    word: str
+    start: float
+    end: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The words of a recording.
+
+    Parameters
+    ----------
+    file : str
+    seconds : float
+        Duration of the recording.
+    words : list of Word
+    model : str
+        Folder of the run.
+    decoding : str
+        The decoding method.
+    """
+
+    file: str
+    seconds: float
+    words: list[Word]
+    model: str
+    decoding: str
+
+    @property
+    def text(self):
+        """The words with single spaces."""
+        return " ".join(word.word for word in self.words)
+
+
+def align_words(ids, log_probs, detokenizer, blank_index, frame_seconds, first_frame=0):
+    """Find the words that token ids spell, and their times.
+
+    A word begins with the first frame of its first piece and ends with the last of its last one,
+    on the most probable CTC path that spells the pieces (for those of greedy decoding, its own).
+    A frame reaches half a frame to both sides of its time, since features are centred.
+    Time and memory grow with T times the number of pieces.
+
+    Parameters
+    ----------
+    ids : list of int
+        Token ids, without blanks.
+    log_probs : torch.Tensor
+        (T, V).
+    detokenizer : summarymixing_sb.decoding.text.Detokenizer
+    blank_index : int
+    frame_seconds : float
+        Time from one frame to the next.
+    first_frame : int
+        Where in the recording the frames begin.
+
+    Returns
+    -------
+    list of Word
+
+    Raises
+    ------
+    RuntimeError
+        If there are more pieces than CTC can write in T frames.
+    """
+    if not ids:
+        return []
+    targets = torch.tensor([ids], dtype=torch.int32)
+    path, scores = forced_align(log_probs[None].float().cpu(), targets, blank=blank_index)
+    probabilities = scores[0].exp()
+    spans = merge_tokens(path[0], probabilities, blank=blank_index)  # one for each piece
+    words = []
+    for text, first, last in detokenizer.word_spans(ids):
+        start, end = spans[first].start, spans[last].end
+        score = float(probabilities[start:end].mean())
+        times = (max(first_frame + frame - 0.5, 0) * frame_seconds for frame in (start, end))
+        words.append(Word(text, *times, score))
+    return words
+
+
+def end_with(words, seconds):
+    """End words with their recording, behind which its last frame may reach.
+
+    Parameters
+    ----------
+    words : list of Word
+    seconds : float
+        Duration of the recording.
+
+    Returns
+    -------
+    list of Word
+
+    Examples
+    --------
+    >>> end_with([Word("end", 0.88, 1.04, 0.9)], 1.0)
+    [Word(word='end', start=0.88, end=1.0, score=0.9)]
+    """
+    return [replace(word, end=min(word.end, seconds)) for word in words]
+
+
+def as_txt(transcript):
+    """Write the words in a line.
+
+    Parameters
+    ----------
+    transcript : Transcript
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> as_txt(Transcript("a.wav", 1.0, [Word("a", 0.0, 0.1, 1.0), Word("b", 0.2, 1, 1)], "", ""))
+    'a b\\n'
+    """
+    return f"{transcript.text}\n"
+
+
+def as_json(transcript):
+    """Write a JSON object.
+
+    Parameters
+    ----------
+    transcript : Transcript
+
+    Returns
+    -------
+    str
+        Keys ``file``, ``seconds``, ``text``, ``words`` (each with ``word``, ``start``, ``end``,
+        ``score``), ``model`` and ``decoding``; times are rounded to milliseconds.
+    """
+    words = [
+        {
+            key: round(value, 3) if isinstance(value, float) else value
+            for key, value in asdict(word).items()
+        }
+        for word in transcript.words
+    ]
+    record = {
+        "file": transcript.file,
+        "seconds": round(transcript.seconds, 3),
+        "text": transcript.text,
+        "words": words,
+        "model": transcript.model,
+        "decoding": transcript.decoding,
+    }
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def as_srt(transcript):
+    """Write subtitles: numbered cues of two lines at most, each with its times.
+
+    Parameters
+    ----------
+    transcript : Transcript
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> words = [Word("hello", 0.5, 0.9, 1.0), Word("there", 1.0, 1.24, 1.0)]
+    >>> print(as_srt(Transcript("a.wav", 2.0, words, "", "")), end="")
+    1
+    00:00:00,500 --> 00:00:01,240
+    hello there
+    """
+    blocks = []
+    for number, words in enumerate(_cues(transcript.words), 1):
+        start, end = words[0].start, min(words[-1].end, words[0].start + CUE_SECONDS)
+        lines = "\n".join(_lines(words))
+        blocks.append(f"{number}\n{_timestamp(start)} --> {_timestamp(end)}\n{lines}\n")
+    return "\n".join(blocks)
+
+
+FORMATS = {"txt": as_txt, "json": as_json, "srt": as_srt}
+
+
+def write_transcript(transcript, folder, name, formats):
+    """Write a transcript, each file whole or not at all.
+
+    Parameters
+    ----------
+    transcript : Transcript
+    folder : Path
+        Made where missing.
+    name : PurePath
+        Name of the files in it, without suffix; may name folders.
+    formats : list of str
+        Keys of `FORMATS`, which are also the suffixes.
+    """
+    for suffix in formats:
+        file = folder / f"{name}.{suffix}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_open(file) as stream:
+            stream.write(FORMATS[suffix](transcript))
+
+
+def _cues(words):
+    """Group words that are on the screen at the same time."""
+    cues = []
+    for word in words:
+        if cues and _fits(cues[-1], word):
+            cues[-1].append(word)
+        else:
+            cues.append([word])
+    return cues
+
+
+def _fits(cue, word):
+    return (
+        word.start - cue[-1].end <= SILENCE_SECONDS
+        and word.end - cue[0].start <= CUE_SECONDS
+        and len(_lines([*cue, word])) <= CUE_LINES
+    )
+
+
+def _lines(words):
+    return textwrap.wrap(" ".join(word.word for word in words), LINE_CHARACTERS)
+
+
+def _timestamp(seconds):
+    """Hours to milliseconds, as SubRip writes them.
+
+    >>> _timestamp(3661.5)
+    '01:01:01,500'
+    """
+    milliseconds = round(1000 * seconds)
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02},{milliseconds:03}"
