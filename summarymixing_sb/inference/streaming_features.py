@@ -203,6 +203,6 @@ def _require_streamable(front_end):
         )
     if not hasattr(front_end.subsampling, "get_filter_properties"):
         raise ValueError(
-            f"CNN: {type(front_end.subsampling).__name__} sees the whole recording; a model that is "
-            "to stream has a ConvolutionFrontEnd"
+            f"CNN: {type(front_end.subsampling).__name__} sees the whole recording; a model that "
+            "is to stream has a ConvolutionFrontEnd"
         )
