@@ -1,4 +1,4 @@
-"""Audio files: what is wrong with one, and the waveform in it."""
+"""Audio files: their waveforms, and checks that they can be decoded whole."""
 
 import os
 from functools import lru_cache
@@ -38,9 +38,9 @@ def probe_audio(path, sample_rate=None):
     try:
         if os.path.getsize(path) == 0:
             return 0.0, "empty audio", "a file of 0 bytes"
-        with soundfile.SoundFile(path) as audio:
+        with _ForwardFile(path) as audio:
             rate, stated = audio.samplerate, audio.frames
-            if stated in (0, _UNKNOWN_SAMPLES):
+            if stated == 0:
                 return 0.0, "empty audio", "its header states no samples"
             if sample_rate is not None and rate != sample_rate:
                 return 0.0, "wrong sample rate", f"{rate} Hz, not {sample_rate} Hz"
@@ -50,11 +50,11 @@ def probe_audio(path, sample_rate=None):
                 while block := len(audio.read(_BLOCK_SAMPLES, dtype="int16")):
                     decoded += block
             except soundfile.SoundFileError as error:
-                detail = f"of {stated} samples, decoding fails after {decoded}: {error}"
+                detail = f"of {_counted(stated)} samples, decoding fails after {decoded}: {error}"
                 return 0.0, "truncated or damaged audio", detail
             # The length that an MP3 states is an estimate.
-            if decoded == 0 or (decoded < stated and audio.format != "MP3"):
-                detail = f"only {decoded} of {stated} samples"
+            if decoded == 0 or (decoded < stated != _UNKNOWN_SAMPLES and audio.format != "MP3"):
+                detail = f"only {decoded} of {_counted(stated)} samples"
                 return 0.0, "truncated or damaged audio", detail
     except (OSError, soundfile.SoundFileError) as error:
         return 0.0, "unreadable audio", str(error)
@@ -94,7 +94,12 @@ def read_audio(path, sample_rate):
     >>> read_audio(path, 16000).shape
     torch.Size([16000])
     """
-    signal, rate = audio_io.load(path, dtype=torch.float32)  # (channels, samples)
+    try:
+        signal, rate = audio_io.load(path, dtype=torch.float32)  # (channels, samples)
+    except RuntimeError:
+        if not _states_no_length(path):
+            raise
+        return decode_audio(path, sample_rate)
     if signal.numel() == 0:
         raise ValueError(f"{path} holds no samples")
     signal = signal.mean(dim=0, keepdim=True)
@@ -138,7 +143,6 @@ def decode_audio(path, sample_rate):
             rate, stated = audio.samplerate, audio.frames
             if stated == 0:
                 raise ValueError(f"{path}: empty audio: its header states no samples")
-            known = stated if stated != _UNKNOWN_SAMPLES else "an unknown number of"
             damaged = f"{path}: truncated or damaged audio"
             try:
                 while len(block := audio.read(_BLOCK_SAMPLES, dtype="float32", always_2d=True)):
@@ -146,14 +150,26 @@ def decode_audio(path, sample_rate):
                     decoded += len(block)
             except soundfile.SoundFileError as error:
                 raise ValueError(
-                    f"{damaged}: of {known} samples, decoding fails after {decoded}: {error}"
+                    f"{damaged}: of {_counted(stated)} samples, decoding fails after {decoded}: "
+                    f"{error}"
                 ) from error
             # The length that an MP3 states is an estimate.
             if decoded == 0 or (decoded < stated != _UNKNOWN_SAMPLES and audio.format != "MP3"):
-                raise ValueError(f"{damaged}: only {decoded} of {known} samples")
+                raise ValueError(f"{damaged}: only {decoded} of {_counted(stated)} samples")
     except (OSError, soundfile.SoundFileError) as error:
         raise ValueError(f"{path}: unreadable audio: {error}") from error
     return _resampler(rate, sample_rate)(torch.cat(blocks)[None])[0]
+
+
+def _counted(stated):
+    return "an unknown number of" if stated == _UNKNOWN_SAMPLES else stated
+
+
+def _states_no_length(path):
+    try:
+        return soundfile.info(str(path)).frames == _UNKNOWN_SAMPLES
+    except (OSError, soundfile.SoundFileError):
+        return False
 
 
 class _ForwardFile(soundfile.SoundFile):

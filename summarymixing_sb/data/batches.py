@@ -3,13 +3,13 @@
 from collections import Counter
 
 import torch
-from speechbrain.dataio.dataio import load_data_csv
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import DynamicBatchSampler
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.data.audio import read_audio
+from summarymixing_sb.data.manifests import read_manifest
 
 logger = get_logger(__name__)
 
@@ -25,10 +25,23 @@ def read_manifests(paths):
     -------
     dict of str to dict
         ID to ``duration`` (float, seconds), ``wav``, ``spk_id`` and what is to be learned.
+
+    Raises
+    ------
+    ValueError
+        If two utterances have the same ID.
     """
-    data = {}
+    data, sources = {}, {}
     for path in paths:
-        data.update(load_data_csv(str(path)))
+        for row in read_manifest(path):
+            key = row.pop("ID")
+            if key in data:
+                raise ValueError(
+                    f"the utterance ID {key!r} stands in {sources[key]} and again in {path}: sets "
+                    "that are taken together need different IDs; rename one, or choose other splits"
+                )
+            data[key] = {**row, "duration": float(row["duration"])}
+            sources[key] = path
     return data
 
 
@@ -63,8 +76,8 @@ def make_dataset(data, targets, hparams, train=False):
     return DynamicItemDataset(data, pipelines, ["id", "sig", *targets.keys])
 
 
-def leave_out(data, targets, hparams):
-    """Leave out what cannot, or should not, be trained on, and log how many utterances that are.
+def filter_utterances(data, targets, hparams):
+    """Keep the utterances that can and should be trained on, and log how many are skipped.
 
     Durations are those of the fastest speed perturbation.
 
@@ -73,7 +86,7 @@ def leave_out(data, targets, hparams):
     data : dict of str to dict
         Training utterances.
     targets : Tokens or Labels
-        Their ``problems`` say what cannot be learned.
+        Their ``skip_reasons`` say what cannot be learned.
     hparams : dict
         ``sample_rate``, ``hop_length`` (ms), ``CNN`` (its ``subsampled``), ``speed_changes`` (%),
         ``avoid_if_longer_than``, ``avoid_if_shorter_than`` (seconds), and what the targets read.
@@ -92,7 +105,7 @@ def leave_out(data, targets, hparams):
     items = list(data.values())
     frames = _encoder_frames([item["duration"] for item in items], hparams)
     kept, reasons = {}, Counter()
-    for (key, item), problem in zip(data.items(), targets.problems(items, frames, hparams)):
+    for (key, item), problem in zip(data.items(), targets.skip_reasons(items, frames, hparams)):
         if item["duration"] > longest:
             problem = f"longer than {longest} s (avoid_if_longer_than)"
         elif item["duration"] < shortest:

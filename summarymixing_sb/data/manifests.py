@@ -164,6 +164,26 @@ def write_manifests(
     stamp.write(written, summary, {split: _count(*found) for split, found in annotated.items()})
 
 
+def read_manifest(path):
+    """Read a CSV manifest.
+
+    Unlike SpeechBrain's reader, this one takes every character as it is: it substitutes no
+    ``$variable`` and keeps spaces.
+
+    Parameters
+    ----------
+    path : str or Path
+        Written by :func:`write_manifests`.
+
+    Returns
+    -------
+    list of dict of str to str
+        Cells by column, a dict for each utterance.
+    """
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
 def annotated_counts(save_folder):
     """How many recordings each split has by its annotations, those left out included.
 

@@ -1,6 +1,5 @@
 """What a model learns to write: the pieces of a text, or one label."""
 
-import csv
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from speechbrain.dataio.encoder import CategoricalEncoder
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.distributed import run_on_main
 
+from summarymixing_sb.data.manifests import read_manifest
 from summarymixing_sb.data.tokenizer import (
     check_tokenizer,
     fetch_tokenizer,
@@ -97,7 +97,7 @@ class Tokens:
         """Count the tokens of each utterance."""
         return [len(ids) for ids in self._encode(items)]
 
-    def problems(self, items, frames, hparams):
+    def skip_reasons(self, items, frames, hparams):
         """Say why utterances cannot be trained on, None for those that can.
 
         CTC needs a frame for every token and one more between two equal ones.
@@ -157,8 +157,7 @@ class Labels:
     @classmethod
     def found(cls, hparams, column):
         """Collect the labels of the training data, and keep them beside the checkpoints."""
-        with open(_train_csv(hparams), encoding="utf-8", newline="") as stream:
-            labels = sorted({row[column] for row in csv.DictReader(stream)})
+        labels = sorted({row[column] for row in read_manifest(_train_csv(hparams))})
         encoder = CategoricalEncoder()
         encoder.update_from_iterable(labels, sequence_input=False)
         run_on_main(encoder.save, [str(Path(hparams["save_folder"]) / LABELS_FILE)])
@@ -203,7 +202,7 @@ class Labels:
         """One label each."""
         return [1] * len(items)
 
-    def problems(self, items, frames, hparams):
+    def skip_reasons(self, items, frames, hparams):
         """Any utterance will do."""
         return [None] * len(items)
 

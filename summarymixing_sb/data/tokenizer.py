@@ -1,6 +1,5 @@
 """SentencePiece tokenizers: trained on the training transcripts or given, and checked."""
 
-import csv
 import hashlib
 from pathlib import Path
 
@@ -10,6 +9,9 @@ from speechbrain.utils.data_utils import split_path
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.fetching import fetch
 from speechbrain.utils.logger import get_logger
+
+from summarymixing_sb.data.manifests import read_manifest
+from summarymixing_sb.files import atomic_open
 
 logger = get_logger(__name__)
 
@@ -152,8 +154,7 @@ def _train_if_stale(file, train_csv, options, keep):
     """Train, unless a fingerprint beside the tokenizer says that it was trained on just this."""
     if file.is_file() and not Path(train_csv).is_file():
         return  # testing, where the training data are not
-    with open(train_csv, encoding="utf-8", newline="") as stream:
-        texts = "\n".join(row[options["column"]] for row in csv.DictReader(stream))
+    texts = "\n".join(row[options["column"]] for row in read_manifest(train_csv))
     fingerprint = hashlib.sha256(f"{options}\n{texts}".encode()).hexdigest()
     note = file.parent / TRAINED_ON
     known = note.read_text(encoding="utf-8") if note.is_file() else None
@@ -184,7 +185,8 @@ def _train_if_stale(file, train_csv, options, keep):
             f"output_neurons: no {options['kind']} tokenizer of {options['size']} pieces can be "
             f"trained on {train_csv}, its transcripts allow other sizes: {error}"
         ) from error
-    note.write_text(fingerprint, encoding="utf-8")
+    with atomic_open(note) as stream:
+        stream.write(fingerprint)
 
 
 def _written_by_sentencepiece(symbols):

@@ -13,7 +13,12 @@ from speechbrain.utils.distributed import (
 )
 from speechbrain.utils.logger import get_logger
 
-from summarymixing_sb.data.batches import leave_out, make_batches, make_dataset, read_manifests
+from summarymixing_sb.data.batches import (
+    filter_utterances,
+    make_batches,
+    make_dataset,
+    read_manifests,
+)
 from summarymixing_sb.data.manifests import annotated_counts
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
 from summarymixing_sb.models.front_end import require_subsampling
@@ -123,7 +128,7 @@ def _make_folder(hparams, hparams_file, overrides, run_opts):
 def _train(brain, hparams):
     """Read the training data and fit."""
     manifests = Path(hparams["manifest_folder"])
-    data = leave_out(read_manifests([manifests / "train.csv"]), brain.targets, hparams)
+    data = filter_utterances(read_manifests([manifests / "train.csv"]), brain.targets, hparams)
     train_set = make_dataset(data, brain.targets, hparams, train=True)
     batches = make_batches(train_set, hparams, "train")
     # fewer batches than this, and an epoch has no optimiser step, or a process no batch

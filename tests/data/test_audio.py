@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from summarymixing_sb.data.audio import probe_audio, read_audio
+from summarymixing_sb.data.audio import decode_audio, probe_audio, read_audio
 
 RATE = 16000
 
@@ -72,3 +72,29 @@ def test_probe_gives_the_length_that_is_read(tmp_path):
         probed, problem, _ = probe_audio(path)
         assert problem == ""
         assert probed == pytest.approx(len(read_audio(path, RATE)) / RATE, abs=1 / RATE)
+
+
+def without_length(path, with_md5=True):
+    """Take the number of samples, and the checksum, out of the header of a FLAC."""
+    content = bytearray(path.read_bytes())
+    assert content[:4] == b"fLaC"
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    if not with_md5:
+        content[26:42] = bytes(16)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("with_md5", [True, False])
+@pytest.mark.parametrize("seconds", [0.1, 20.0])
+def test_a_flac_without_a_length_in_its_header(seconds, with_md5, tmp_path):
+    """Encoders that write to a pipe cannot know the length."""
+    file = tmp_path / "piped.flac"
+    samples = np.random.default_rng(0).integers(
+        -(2**14), 2**14, int(seconds * RATE), dtype=np.int16
+    )
+    soundfile.write(file, samples, RATE)
+    without_length(file, with_md5)
+    assert probe_audio(str(file), RATE) == (seconds, "", "")
+    for read in (read_audio, decode_audio):
+        assert read(file, RATE).equal(torch.from_numpy(samples / 2**15).float())

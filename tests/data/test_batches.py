@@ -1,5 +1,6 @@
 """The data pipeline: what is left out, what is refused, how batches are made."""
 
+import csv
 import logging
 from itertools import pairwise
 
@@ -7,7 +8,12 @@ import pytest
 import soundfile
 import torch
 
-from summarymixing_sb.data.batches import leave_out, make_batches, make_dataset
+from summarymixing_sb.data.batches import (
+    filter_utterances,
+    make_batches,
+    make_dataset,
+    read_manifests,
+)
 
 
 @pytest.fixture
@@ -28,7 +34,7 @@ def test_leaves_out_and_counts(tokenizer, targets, hparams, caplog):
         "unknown": utterance(2.0, "DÉJÀ"),
     }
     with caplog.at_level(logging.INFO, "summarymixing_sb.data.batches"):
-        kept = leave_out(data, targets, hparams)
+        kept = filter_utterances(data, targets, hparams)
     assert list(kept) == ["kept"]
     assert targets.lengths(kept.values()) == [len(tokenizer.encode("A CAB"))]
     [line] = [record.getMessage() for record in caplog.records]
@@ -48,17 +54,21 @@ def test_ctc_needs_a_frame_between_equal_tokens(tokenizer, targets, hparams):
     enough = (4 * (needed - 1)) * 160 / 16000
     data = {"enough": utterance(enough), "too few": utterance(enough - 0.01), "rest": utterance(3)}
     hparams["avoid_if_shorter_than"] = 0
-    kept = leave_out({key: {**item, "wrd": words} for key, item in data.items()}, targets, hparams)
+    kept = filter_utterances(
+        {key: {**item, "wrd": words} for key, item in data.items()}, targets, hparams
+    )
     assert list(kept) == ["enough", "rest"]
     # sped up, it has fewer
     hparams["speed_changes"] = [95, 105]
-    kept = leave_out({key: {**item, "wrd": words} for key, item in data.items()}, targets, hparams)
+    kept = filter_utterances(
+        {key: {**item, "wrd": words} for key, item in data.items()}, targets, hparams
+    )
     assert list(kept) == ["rest"]
 
 
 def test_nothing_left(targets, hparams):
     with pytest.raises(ValueError, match="no utterance is left to train on; left out: 1 longer"):
-        leave_out({"long": utterance(11.0)}, targets, hparams)
+        filter_utterances({"long": utterance(11.0)}, targets, hparams)
 
 
 def test_items(tokenizer, targets, hparams, tmp_path):
@@ -91,3 +101,30 @@ def test_batches_stay_within_their_length(targets, hparams):
     assert epochs[0] == epochs[2] != epochs[1]
     longest = [max(durations[i] for i in batch) for batch in make_batches(dataset, hparams, "test")]
     assert longest == sorted(longest, reverse=True)
+
+
+CHARACTERS = "$name ${HOME} $$ \"quoted\", comma; 'single' back\\slash\ttab ü\u2028 \U0001f600 # %s"
+
+
+def write_rows(path, *rows):
+    with open(path, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, ("ID", "duration", "wav", "spk_id", "wrd"))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("text", [CHARACTERS, " leading and trailing ", "two\nlines", "a\r\nb", ""])
+def test_every_character_of_a_manifest_survives(text, tmp_path):
+    row = {"ID": f"$id {text}", "duration": 1.5, "wav": f"/$data/{text}.flac", "spk_id": text}
+    write_rows(tmp_path / "train.csv", {**row, "wrd": text})
+    [(key, item)] = read_manifests([tmp_path / "train.csv"]).items()
+    assert key == row.pop("ID")
+    assert item == {**row, "wrd": text}
+
+
+def test_an_id_in_two_validation_sets_is_refused(tmp_path):
+    row = {"ID": "same", "duration": 1.0, "wav": "a", "spk_id": "b", "wrd": "c"}
+    for name in ("one", "two"):
+        write_rows(tmp_path / f"{name}.csv", {**row, "wrd": name})
+    with pytest.raises(ValueError, match=r"'same' stands in .*one\.csv and again in .*two\.csv"):
+        read_manifests([tmp_path / "one.csv", tmp_path / "two.csv"])

@@ -1,8 +1,8 @@
 """Spoken language understanding: intent and marked transcript, written as one string."""
 
-import csv
 from pathlib import Path
 
+from summarymixing_sb.data.manifests import read_manifest
 from summarymixing_sb.data.semantics import from_string, markers, recover
 from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.evaluation import write_test_results
@@ -24,8 +24,7 @@ class SLUBrain(ASRBrain):
         train_csv = Path(hparams["manifest_folder"]) / "train.csv"
         symbols = ()
         if train_csv.is_file():
-            with open(train_csv, encoding="utf-8", newline="") as stream:
-                symbols = markers(from_string(row[cls.column]) for row in csv.DictReader(stream))
+            symbols = markers(from_string(row[cls.column]) for row in read_manifest(train_csv))
         return Tokens.trained(hparams, cls.column, symbols)
 
     def meanings(self):
