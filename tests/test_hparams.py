@@ -1,15 +1,18 @@
 """Every YAML file: its keys are explained, it trains a step, it decodes, it has its size."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from one_step import build_brain, small_overrides, train_a_step_and_decode
+from ruamel.yaml import YAML
 
 from summarymixing_sb import SummaryMixing
+from summarymixing_sb.models.parts import ModelParts
 from summarymixing_sb.pooling import DecayPooling, WindowPooling
-from summarymixing_sb.training.config import load_hparams
+from summarymixing_sb.training.config import load_hparams, read_settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "hparams"
 FILES = sorted(FOLDER.glob("*/*.yaml"))
@@ -39,6 +42,25 @@ def test_every_key_is_explained(file):
     for before, line in pairwise(lines):
         if line and not line.startswith((" ", "#")):
             assert before.startswith("# "), line
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_knobs_come_first(file):
+    """Above the one line are values to be changed, below it what is built from them."""
+    text = file.read_text(encoding="utf-8")
+    [line] = re.findall(r"^# -+ Objects: nothing to change below -+$", text, re.MULTILINE)
+    knobs, objects = ({*YAML().load(part)} for part in text.split(line))
+    settings = read_settings(file, {"data_folder": "."})
+    built = {key for key in settings if isinstance(settings[key], dict)}
+    # a class is chosen by a knob, and the seed is set before anything is drawn
+    assert knobs & built <= {"__set_seed", "data_folder"} | {k for k in knobs if "activation" in k}
+    assert objects <= built
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_the_list_of_mixers_stands_in_the_registry(file):
+    text = file.read_text(encoding="utf-8").partition("# attention_type")[2]
+    assert not re.search(r"hypermixing or fastformer", text)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +114,6 @@ def test_published_parameter_counts(file, overrides, millions):
     overrides["checkpointer"] = None
     with torch.device("meta"):
         hparams = load_hparams(LIBRISPEECH / f"{file}.yaml", overrides)
-    count = sum(parameter.numel() for parameter in hparams["model"].parameters())
+    count = sum(parameter.numel() for parameter in ModelParts(hparams["modules"]).parameters())
     # the published figures are rounded, some of them upwards
     assert abs(count / 1e6 - millions) < 0.06

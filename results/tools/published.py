@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from summarymixing_sb.models.parts import ModelParts
 from summarymixing_sb.training.config import load_hparams, parse_command_line, read_settings
 
 # Keys that say where things are or how a machine is used, not what is learned or measured. A
@@ -225,7 +226,7 @@ def _count_parameters(file, overrides):
     # these compute while they are built, or make folders
     settings |= {"speed_perturb": None, "compute_features": None, "checkpointer": None}
     with torch.device("meta"):
-        model = load_hparams(file, settings)["model"]
+        model = ModelParts(load_hparams(file, settings)["modules"])
     return sum(parameter.numel() for parameter in model.parameters())
 
 
