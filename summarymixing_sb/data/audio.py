@@ -36,28 +36,10 @@ def probe_audio(path, sample_rate=None):
     """
     decoded = 0
     try:
-        if os.path.getsize(path) == 0:
-            return 0.0, "empty audio", "a file of 0 bytes"
-        with _ForwardFile(path) as audio:
-            rate, stated = audio.samplerate, audio.frames
-            if stated == 0:
-                return 0.0, "empty audio", "its header states no samples"
-            if sample_rate is not None and rate != sample_rate:
-                return 0.0, "wrong sample rate", f"{rate} Hz, not {sample_rate} Hz"
-            if sample_rate is not None and audio.channels != 1:
-                return 0.0, "more than one channel", f"{audio.channels} channels"
-            try:
-                while block := len(audio.read(_BLOCK_SAMPLES, dtype="int16")):
-                    decoded += block
-            except soundfile.SoundFileError as error:
-                detail = f"of {_counted(stated)} samples, decoding fails after {decoded}: {error}"
-                return 0.0, "truncated or damaged audio", detail
-            # The length that an MP3 states is an estimate.
-            if decoded == 0 or (decoded < stated != _UNKNOWN_SAMPLES and audio.format != "MP3"):
-                detail = f"only {decoded} of {_counted(stated)} samples"
-                return 0.0, "truncated or damaged audio", detail
-    except (OSError, soundfile.SoundFileError) as error:
-        return 0.0, "unreadable audio", str(error)
+        for block, rate in _blocks(path, "int16", sample_rate):
+            decoded += len(block)
+    except _NotWhole as problem:
+        return 0.0, *problem.args
     return decoded / rate, "", ""
 
 
@@ -135,34 +117,49 @@ def decode_audio(path, sample_rate):
         If the file is empty, truncated, damaged or unreadable; its name and the kind of the problem
         are in the message, as :func:`probe_audio` names it.
     """
-    blocks, decoded = [], 0
+    try:
+        blocks = [(torch.from_numpy(block), rate) for block, rate in _blocks(path, "float32")]
+    except _NotWhole as problem:
+        raise ValueError(f"{path}: {': '.join(problem.args)}") from problem
+    signal = torch.cat([block.mean(dim=1) for block, _ in blocks])
+    return _resampler(blocks[0][1], sample_rate)(signal[None])[0]
+
+
+class _NotWhole(Exception):
+    """A file is not a whole recording; the arguments are the kind of the problem and a detail."""
+
+
+def _blocks(path, dtype, only_rate=None):
+    """Yield the samples (samples, channels) of a file block by block, each with its rate in Hz."""
+    decoded = 0
     try:
         if os.path.getsize(path) == 0:
-            raise ValueError(f"{path}: empty audio: a file of 0 bytes")
+            raise _NotWhole("empty audio", "a file of 0 bytes")
         with _ForwardFile(str(path)) as audio:
             rate, stated = audio.samplerate, audio.frames
             if stated == 0:
-                raise ValueError(f"{path}: empty audio: its header states no samples")
-            damaged = f"{path}: truncated or damaged audio"
+                raise _NotWhole("empty audio", "its header states no samples")
+            if only_rate is not None and rate != only_rate:
+                raise _NotWhole("wrong sample rate", f"{rate} Hz, not {only_rate} Hz")
+            if only_rate is not None and audio.channels != 1:
+                raise _NotWhole("more than one channel", f"{audio.channels} channels")
+            unknown = stated == _UNKNOWN_SAMPLES
+            counted = "an unknown number of" if unknown else stated
             try:
-                while len(block := audio.read(_BLOCK_SAMPLES, dtype="float32", always_2d=True)):
-                    blocks.append(torch.from_numpy(block).T.mean(dim=0))
+                while len(block := audio.read(_BLOCK_SAMPLES, dtype=dtype, always_2d=True)):
                     decoded += len(block)
+                    yield block, rate
             except soundfile.SoundFileError as error:
-                raise ValueError(
-                    f"{damaged}: of {_counted(stated)} samples, decoding fails after {decoded}: "
-                    f"{error}"
-                ) from error
+                detail = f"of {counted} samples, decoding fails after {decoded}: {error}"
+                raise _NotWhole("truncated or damaged audio", detail) from error
+            if decoded == 0 and unknown:
+                raise _NotWhole("empty audio", "no samples after its header")
             # The length that an MP3 states is an estimate.
-            if decoded == 0 or (decoded < stated != _UNKNOWN_SAMPLES and audio.format != "MP3"):
-                raise ValueError(f"{damaged}: only {decoded} of {_counted(stated)} samples")
+            if decoded == 0 or (decoded < stated and not unknown and audio.format != "MP3"):
+                detail = f"only {decoded} of {counted} samples"
+                raise _NotWhole("truncated or damaged audio", detail)
     except (OSError, soundfile.SoundFileError) as error:
-        raise ValueError(f"{path}: unreadable audio: {error}") from error
-    return _resampler(rate, sample_rate)(torch.cat(blocks)[None])[0]
-
-
-def _counted(stated):
-    return "an unknown number of" if stated == _UNKNOWN_SAMPLES else stated
+        raise _NotWhole("unreadable audio", str(error)) from error
 
 
 def _states_no_length(path):
