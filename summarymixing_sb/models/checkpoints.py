@@ -87,7 +87,7 @@ def load_average(checkpointer, model, normalizer, number, by):
                 found,
                 "model",
                 # names of parts, also where a run was begun by an earlier version
-                parameter_loader=lambda *args, **kw: name_parts(torch.load(*args, **kw), model),
+                parameter_loader=lambda *args, **kw: name_parts(torch.load(*args, **kw), model.listed),
             )
         )
     except RuntimeError as error:

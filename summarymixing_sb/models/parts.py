@@ -26,7 +26,12 @@ class ModelParts(nn.ModuleDict):
 
     def load_state_dict(self, state_dict, strict=True, assign=False):
         """Load parameters, also those that an earlier version named by positions in a list."""
-        return super().load_state_dict(name_parts(state_dict, self), strict, assign)
+        return super().load_state_dict(name_parts(state_dict, self.listed), strict, assign)
+
+    @property
+    def listed(self):
+        """Names of the parts that such a list held: all that have anything to save."""
+        return [name for name, part in self.items() if part.state_dict()]
 
 
 def name_parts(state_dict, names):

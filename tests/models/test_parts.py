@@ -25,6 +25,13 @@ def test_a_list_of_an_earlier_version_loads():
     assert torch.equal(ours["CNN"].bias, theirs[0].bias)
 
 
+def test_a_part_without_parameters_was_in_no_list():
+    theirs = nn.ModuleList([nn.Linear(2, 3), nn.Linear(3, 4)])
+    ours = ModelParts({"CNN": nn.Linear(2, 3), "joint": nn.Tanh(), "ctc_lin": nn.Linear(3, 4)})
+    ours.load_state_dict(theirs.state_dict())
+    assert torch.equal(ours["ctc_lin"].weight, theirs[1].weight)
+
+
 def test_another_models_list_is_refused():
     theirs = nn.ModuleList([nn.Linear(2, 3), nn.Linear(3, 4), nn.Linear(3, 4)])
     with pytest.raises(RuntimeError, match=r'Unexpected key.*"2\.weight"'):
