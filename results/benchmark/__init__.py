@@ -1,1 +1,1 @@
-"""Time and memory against length."""
+"""Time, memory and operations against length; streaming, long recordings, reading of audio."""

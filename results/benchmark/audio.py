@@ -6,16 +6,15 @@
 import argparse
 import random
 import statistics
-import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import soundfile
 import torch
 
-from results.benchmark.rows import write_rows
+from results.benchmark.rows import machine_columns, write_rows
+from results.benchmark.timing import interleave
 from summarymixing_sb.data.audio import read_audio
-from summarymixing_sb.evaluation import environment_record
 
 SAMPLE_RATE = 16000  # Hz, of the waveforms
 SUFFIXES = (".mp3", ".flac", ".wav", ".ogg")
@@ -51,42 +50,10 @@ def common_clips(folders):
     return [[clips[name] for name in names] for clips in found]
 
 
-def reading_seconds(files):
-    """Read files one after the other, in one thread.
-
-    Parameters
-    ----------
-    files : list of Path
-
-    Returns
-    -------
-    float
-        Seconds that it took.
-    """
-    start = time.perf_counter()
+def read_all(files):
+    """Read files one after the other, in one thread."""
     for file in files:
         read_audio(file, SAMPLE_RATE)
-    return time.perf_counter() - start
-
-
-def measure(folders, repeats):
-    """Time each folder several times, in turn, so that all meet the same disturbances.
-
-    Parameters
-    ----------
-    folders : list of list of Path
-        From `common_clips`.
-    repeats : int
-
-    Returns
-    -------
-    list of list of float
-        Seconds of each repeat, for each folder.
-    """
-    for files in folders:  # once unmeasured: files are then in memory, resampling kernels made
-        reading_seconds(files)
-    rounds = [[reading_seconds(files) for files in folders] for _ in range(repeats)]
-    return [list(seconds) for seconds in zip(*rounds)]
 
 
 def describe(files):
@@ -125,19 +92,16 @@ def main(argv=None):
     random.Random(0).shuffle(chosen)
     chosen = sorted(chosen[: options.clips])
     folders = [[files[i] for i in chosen] for files in folders]
-    record = environment_record()
     constants = {
         "repeats": options.repeats,
-        "threads": 1,
-        "torch": record["versions"]["torch"],
         "soundfile": soundfile.__version__,
         "libsndfile": soundfile.__libsndfile_version__,
-        "commit": record["commit"],
-        "cpu": record["machine"]["cpu"],
-    }
+    } | machine_columns()
     rows, first = [], None
-    for files, seconds in zip(folders, measure(folders, options.repeats)):
-        per_100 = [100 * value / len(files) for value in seconds]
+    calls = {str(number): partial(read_all, files) for number, files in enumerate(folders)}
+    seconds, _ = interleave(calls, options.repeats)
+    for number, files in enumerate(folders):
+        per_100 = [100 * value / len(files) for value in seconds[str(number)]]
         median = statistics.median(per_100)
         first = median if first is None else first
         row = {
@@ -158,4 +122,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

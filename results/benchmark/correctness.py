@@ -1,17 +1,65 @@
-"""No time without the right numbers: every contestant is held against its reference first."""
+"""No time without the right numbers: every model is held against its reference first."""
+
+import copy
+from dataclasses import replace
 
 import torch
 
-from results.benchmark.contestants import (
-    CONTESTANTS,
-    build_contestant,
-    copy_parameters,
-    reference_of,
-)
-from results.benchmark.levels import make_inputs
+from results.benchmark.models import MODELS, Callee, build_model, make_inputs, with_reference_mixers
 
 TOLERANCE = 1e-4  # relative, in float32
-FRAMES, SAMPLES, VALID = 37, 24000, [1.0, 0.78]
+FRAMES_SECONDS, VALID = 1.5, [1.0, 0.78]
+
+
+def reference_error(name, model, case):
+    """Compare a model with its reference on a short batch, without dropout, in float32.
+
+    Parameters
+    ----------
+    name : str
+    model : Callee
+        Not compiled.
+    case : Case
+
+    Returns
+    -------
+    reference : str
+        "equations" of the paper; a model of SpeechBrain's; or "none", which is to say that nobody
+        else's implementation is at hand.
+    error : float
+        Greatest difference of outputs, in training also of the input's gradient, relative to the
+        greatest value; NaN without a reference.
+    """
+    reference_name = MODELS[name].reference if name in MODELS else None
+    if reference_name == "SpeechBrain RoPEMHA" and case.encoder == "branchformer":
+        reference_name = "RoPEMHA"  # SpeechBrain's Branchformer has none
+    if reference_name is None:
+        return "none", float("nan")
+    short = replace(case, seconds=FRAMES_SECONDS, batch_size=2)
+    if reference_name == "equations":
+        reference = with_reference_mixers(copy.deepcopy(model.part))
+        reference = Callee(reference, False, model.position, case).to(case.device).eval()
+    else:
+        reference = build_model(reference_name, case)
+        copy_parameters(model, reference)
+    # SpeechBrain's encoders let padding into their outputs.
+    padded = case.part == "mixer" or not reference.speechbrain
+    inputs = make_inputs(short, VALID if padded else None)
+    expected, got = (outputs(each, inputs, case.training) for each in (reference, model))
+    return reference_name, relative_error(got, expected)
+
+
+def outputs(model, inputs, training):
+    """Give the output at valid frames and, in training, the gradient of the input."""
+    x, padding_mask = inputs
+    x = x.clone().requires_grad_(training)
+    with torch.set_grad_enabled(training):
+        out = model(x, padding_mask)[~padding_mask]  # (frames, D)
+    if not training:
+        return [out]
+    out.backward(torch.linspace(-1, 1, out.numel(), device=out.device).view_as(out))
+    model.zero_grad(set_to_none=True)
+    return [out.detach(), x.grad]
 
 
 def relative_error(got, expected):
@@ -27,74 +75,15 @@ def relative_error(got, expected):
     )
 
 
-def outputs(model, inputs, kind):
-    """Compute what two models are compared by, without dropout.
+def copy_parameters(source, target):
+    """Give one model the parameters of another; a difference of names or shapes is an error.
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-        In evaluation mode.
-    inputs : tuple of torch.Tensor
-        From :func:`results.benchmark.levels.make_inputs`.
-    kind : Kind
-
-    Returns
-    -------
-    list of torch.Tensor
-        The output at valid frames, (frames, D or V); of a training step also the gradient of the
-        input, (B, T, D).
+    Buffers, such as SpeechBrain's tables of positions, are left alone.
     """
-    x, lengths = inputs
-    x = x.clone().requires_grad_(kind.training)
-    with torch.set_grad_enabled(kind.training):
-        out = model(x, lengths)  # (B, T, .)
-    out = out[_valid(out, lengths)]
-    if not kind.training:
-        return [out]
-    weights = torch.linspace(-1, 1, out.numel(), device=out.device).view_as(out)
-    out.backward(weights)
-    model.zero_grad(set_to_none=True)
-    return [out.detach(), x.grad]
-
-
-def _valid(out, lengths):
-    """Which frames of (B, T, .) are valid, by a padding mask or relative lengths."""
-    if lengths.dtype == torch.bool:
-        return ~lengths
-    # A frame less: models count the last one differently.
-    frames = (lengths * out.size(1)).floor() - 1
-    return torch.arange(out.size(1), device=out.device) < frames.unsqueeze(1)
-
-
-def reference_error(name, model, kind, compiled=None):
-    """Compare a contestant with its reference on a short batch.
-
-    The batch has padding, unless one of the two is an encoder or a model of SpeechBrain.
-
-    Parameters
-    ----------
-    name : str
-    model : torch.nn.Module
-        The contestant, not compiled.
-    kind : Kind
-    compiled : callable, optional
-        The compiled contestant: then it is compared, with the one that is not.
-
-    Returns
-    -------
-    tuple
-        Name of the reference (str), and the greatest relative error (float).
-    """
-    reference_name = "eager" if compiled is not None else reference_of(name, kind)
-    both = [CONTESTANTS[one] for one in (name, reference_name) if one in CONTESTANTS]
-    # SpeechBrain's encoders and front end let padding into their outputs; its mixers do not.
-    padded = kind.level.startswith("mixer") or not any(one.stock for one in both)
-    inputs = make_inputs(kind, 2, FRAMES, SAMPLES, VALID if padded else None)
-    if compiled is not None:
-        got, expected = outputs(compiled, inputs, kind), outputs(model, inputs, kind)
-        return reference_name, relative_error(got, expected)
-    reference = build_contestant(reference_name, kind)
-    if not any(one.plain for one in both):  # a plain one has them, from the same seed
-        copy_parameters(model, reference)
-    expected = outputs(reference, inputs, kind)
-    return reference_name, relative_error(outputs(model, inputs, kind), expected)
+    ours, theirs = dict(source.named_parameters()), dict(target.named_parameters())
+    if ours.keys() != theirs.keys():
+        only = sorted(ours.keys() ^ theirs.keys())[:5]
+        raise ValueError(f"parameters of one model alone: {', '.join(only)}")
+    with torch.no_grad():
+        for name, parameter in theirs.items():
+            parameter.copy_(ours[name])

@@ -5,15 +5,14 @@ the utterances of each chapter, a folder of LibriSpeech, to one recording.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
 from kaldialign import align
 
-from results.benchmark.rows import write_rows
+from results.benchmark.rows import machine_columns, write_rows
 from summarymixing_sb.data.audio import read_audio
-from summarymixing_sb.evaluation import environment_record, score
+from summarymixing_sb.evaluation import score
 from summarymixing_sb.evaluation.bootstrap import error_rate_interval
 from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.run import load_run
@@ -143,7 +142,6 @@ def main(argv=None):
     options = parser.parse_args(argv)
 
     run = load_run(options.run, options.device)
-    record = environment_record()
     constants = {
         "window_s": options.window,
         "overlap_s": options.overlap,
@@ -151,10 +149,7 @@ def main(argv=None):
         "positional_encoding": run.hparams["positional_encoding"] or "none",
         "train_splits": " ".join(run.hparams["train_splits"]),
         "seed": run.hparams["seed"],
-        "torch": record["versions"]["torch"],
-        "commit": record["commit"],
-        "cpu": record["machine"]["cpu"],
-    }
+    } | machine_columns()
     rows = []
     for chapter in map(Path, options.chapters):
         signals, texts = read_chapter(chapter, run.sample_rate)
@@ -167,4 +162,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

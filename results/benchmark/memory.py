@@ -1,32 +1,26 @@
-"""Peak memory of one call of a contestant, in a process of its own."""
+"""Peak memory of one call of a model, in a process of its own."""
 
+import ctypes
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
-from results.benchmark.allocator import use_policy
-from results.benchmark.contestants import build_contestant
-from results.benchmark.levels import make_inputs
-from results.benchmark.points import SAMPLE_RATE
+from results.benchmark.models import build_model, make_inputs
 from results.benchmark.timing import make_call
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
 
-
-def group_inputs(group):
-    """Make the inputs of a group, all of them valid."""
-    samples = round(group.seconds * SAMPLE_RATE)
-    return make_inputs(group.kind, group.batch_size, group.frames, samples)
+M_MMAP_THRESHOLD = -3  # glibc's malloc.h
 
 
-def peak_in_child(name, group, threads):
+def peak_in_child(name, case, threads):
     """Measure the memory of a fresh process that does one call.
 
     Parameters
     ----------
     name : str
-        Of a contestant.
-    group : Group
+        Of a model.
+    case : Case
     threads : int
         Of torch, on the CPU.
 
@@ -46,16 +40,17 @@ def peak_in_child(name, group, threads):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_measure, name, group, threads).result()
+        return pool.submit(_measure, name, case, threads).result()
 
 
-def _measure(name, group, threads):
-    use_policy("returned")  # of freed tensors that are kept, a peak tells nothing
+def _measure(name, case, threads):
+    if hasattr(ctypes.pythonapi, "mallopt"):
+        # Of freed tensors that glibc keeps, a peak tells nothing: return blocks above 64 KiB.
+        ctypes.pythonapi.mallopt(M_MMAP_THRESHOLD, 2**16)
     torch.set_num_threads(threads)
-    kind = group.kind
-    call = make_call(build_contestant(name, kind), group_inputs(group), kind)
-    reset_peak_memory(kind.device)
-    before = peak_memory_mb(kind.device)
+    call = make_call(build_model(name, case), make_inputs(case), case)
+    reset_peak_memory(case.device)
+    before = peak_memory_mb(case.device)
     call()
-    peak = peak_memory_mb(kind.device)
+    peak = peak_memory_mb(case.device)
     return peak, peak - before

@@ -1,4 +1,4 @@
-"""Operations of mixers, encoders and training steps: counted, so the same on every machine.
+"""Operations of mixers and encoders: counted, so the same on every machine.
 
 ``python -m results.benchmark.operations --output results/operations.csv``
 """
@@ -8,35 +8,30 @@ from dataclasses import replace
 
 from torch.utils.flop_counter import FlopCounterMode
 
-from results.benchmark.contestants import build_contestant
-from results.benchmark.memory import group_inputs
-from results.benchmark.points import BASELINE, EIGHT_HEADS, Group, Kind
+from results.benchmark.models import BASELINE, Case, build_model, make_inputs
 from results.benchmark.rows import write_rows
+from results.benchmark.speed import EVERY_MIXER, MAIN
 from results.benchmark.timing import make_call
 
-SECONDS = (10, 40, 100)
-INFERENCE = (
-    *(BASELINE, EIGHT_HEADS, "SummaryMixing lite", "SummaryMixing fast", "plain", "fastformer"),
-    *("stock hypermixing", "stock regularMHA", "stock RoPEMHA", "stock RelPosMHAXL"),
-)
-#: What is counted: level, encoder, contestants.
+SECONDS = (10, 40, 80)
+#: part, mode, encoder, models
 POINTS = (
-    ("encoder", "conformer", INFERENCE),
-    ("mixer", "conformer", INFERENCE),
-    ("mixer_step", "conformer", (BASELINE, "SummaryMixing full shared", "plain")),
-    ("encoder", "branchformer", (BASELINE, "SummaryMixing lite", "RoPESDPA", "stock RelPosMHAXL")),
+    ("mixer", "inference", "conformer", EVERY_MIXER),
+    ("mixer", "training", "conformer", (BASELINE, "SummaryMixing shared dropout", "RoPESDPA")),
+    ("encoder", "inference", "conformer", MAIN),
+    ("encoder", "inference", "branchformer", (BASELINE, "RoPESDPA", "SpeechBrain RelPosMHAXL")),
 )
 
 
-def count_operations(name, group):
+def count_operations(name, case):
     """Count the multiplications and additions of one call.
 
     Parameters
     ----------
     name : str
-        Of a contestant.
-    group : Group
-        Where its kind's device is does not matter: nothing is computed.
+        Of a model.
+    case : Case
+        Its device does not matter: nothing is computed.
 
     Returns
     -------
@@ -46,13 +41,12 @@ def count_operations(name, group):
 
     Examples
     --------
-    >>> from results.benchmark.points import Sizes
-    >>> mixer = Kind("mixer", sizes=Sizes(d_model=16))
-    >>> count_operations(BASELINE, Group(mixer, 10, ()))  # 5 products for 250 frames, and W_s
+    >>> case = Case("mixer", "inference", 10, d_model=16)
+    >>> count_operations(BASELINE, case)  # 5 products for 250 frames, and W_s
     640512
     """
-    group = replace(group, kind=replace(group.kind, device="meta"))
-    call = make_call(build_contestant(name, group.kind), group_inputs(group), group.kind)
+    case = replace(case, device="meta")
+    call = make_call(build_model(name, case), make_inputs(case), case)
     with FlopCounterMode(display=False) as counter:
         call()
     return counter.get_total_flops()
@@ -71,25 +65,21 @@ def count_points(points, seconds):
     Returns
     -------
     list of dict
-        ``level``, ``encoder``, ``contestant``, ``seconds``, ``gflop`` and its ``ratio`` to that of
-        SummaryMixing full.
+        ``part``, ``mode``, ``encoder``, ``model``, ``seconds``, ``gflop`` and its ``ratio`` to that
+        of SummaryMixing.
     """
     rows = []
-    for level, encoder, names in points:
+    for part, mode, encoder, names in points:
         for length in seconds:
-            group = Group(Kind(level, encoder), length, names)
-            counts = {name: count_operations(name, group) for name in names}
-            rows += [
-                {
-                    "level": level,
-                    "encoder": encoder,
-                    "contestant": name,
-                    "seconds": length,
+            case = Case(part, mode, length, encoder=encoder)
+            counts = {name: count_operations(name, case) for name in names}
+            shared = {"part": part, "mode": mode, "encoder": encoder}
+            for name, count in counts.items():
+                figures = {
                     "gflop": f"{count / 1e9:.4g}",
                     "ratio": f"{count / counts[BASELINE]:.3f}",
                 }
-                for name, count in counts.items()
-            ]
+                rows.append(shared | {"model": name, "seconds": length} | figures)
     return rows
 
 

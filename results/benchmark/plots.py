@@ -1,4 +1,4 @@
-"""Time, memory and real-time factor against length, and the published curves beside.
+"""Time, memory and real-time factor against length, and the published curves below.
 
 ``python -m results.benchmark.plots results/bench.csv results/published_efficiency.csv``
 """
@@ -9,119 +9,94 @@ from pathlib import Path
 
 import numpy as np
 
-from results.benchmark.contestants import FLOOR
-from results.benchmark.points import EIGHT_HEADS
 from results.benchmark.rows import read_rows
 
-# Of one contestant everywhere; dashes are SpeechBrain's encoders, dots the floors and plain forms.
+#: Colour and line of a model in every panel; dashes are SpeechBrain's encoders.
 STYLES = {
-    "SummaryMixing full": ("tab:blue", "-"),
-    EIGHT_HEADS: ("navy", "-"),
-    "SummaryMixing full shared": ("tab:cyan", "-"),
-    "SummaryMixing lite": ("tab:green", "-"),
-    "SummaryMixing fast": ("tab:purple", "-"),
-    "plain": ("tab:blue", ":"),
-    FLOOR + "SummaryMixing full": ("black", ":"),
-    "fastformer": ("tab:olive", "-"),
+    "SummaryMixing": ("tab:blue", "-"),
+    "SummaryMixing 8 heads": ("navy", "-"),
+    "SummaryMixing-lite": ("tab:green", "-"),
+    "SummaryMixing-fast": ("tab:purple", "-"),
     "RoPESDPA": ("tab:orange", "-"),
-    "RoPEMHA": ("tab:red", "-"),
-    "stock RoPEMHA": ("tab:red", "--"),
-    "stock RelPosMHAXL": ("tab:brown", "--"),
-    "stock regularMHA": ("tab:pink", "--"),
-    "stock hypermixing": ("tab:gray", "--"),
+    "SpeechBrain RoPEMHA": ("tab:red", "--"),
+    "SpeechBrain RelPosMHAXL": ("tab:brown", "--"),
+    "self-attention": ("tab:brown", "--"),  # as published
 }
-#: The names that the published figures have, and ours for the same.
-PUBLISHED = {
-    "self-attention": "stock RelPosMHAXL",
-    "SummaryMixing": "SummaryMixing full",
-    "SummaryMixing-lite": "SummaryMixing lite",
-}
-SOURCE = "read off 2307.07421, figure 2"
-QUANTITIES = (
-    ("training time per sentence", "training time, s"),
-    ("decoding real-time factor", "real-time factor"),
-    ("peak training memory", "peak training memory, GB"),
+#: mode, what was measured, published quantity, label of the axis
+PANELS = (
+    ("training", "time", "training time per sentence", "training time, s"),
+    ("inference", "time", "decoding real-time factor", "real-time factor"),
+    ("training", "memory", "peak training memory", "peak memory, GB"),
 )
 DPI, COLORS = 80, 64
 
 
-def efficiency_plot(path, rows, published, encoder="conformer"):
-    """Draw figure 2 of the paper: ours above, the published curves below.
+def efficiency_plot(path, rows, published, title):
+    """Draw figure 2 of arXiv 2307.07421: encoders of ours above, the published curves below.
 
     Parameters
     ----------
     path : str or Path
         PNG file to write.
     rows : list of dict
-        From :func:`results.benchmark.rows.read_rows`.
+        Of one machine, from :func:`results.benchmark.rows.read_rows`.
     published : list of dict
         From :func:`read_published_curves`.
-    encoder : str
-        Whose rows are drawn: batches of one, eager, without chunks.
+    title : str
+        Which machine.
 
     Raises
     ------
     ModuleNotFoundError
         When matplotlib is not installed.
     """
-    figure = _figure(13, 9)
+    # who only measures needs no matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    figure = Figure(figsize=(13, 9), dpi=DPI, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
     axes = figure.subplots(2, 3)
-    ours = (
-        ("step", "time", "median_s", 1),
-        ("encoder", "time", "real_time_factor", 1),
-        ("step", "memory", "peak_mib", 2**20 / 1e9),
-    )
-    for panel, (level, measured, column, scale), (_, label) in zip(axes[0], ours, QUANTITIES):
-        curves = curves_of(rows, level, encoder, measured, column, scale)
-        _draw(panel, curves, f"ours: {level}, {encoder}", label)
-    for panel, (quantity, label) in zip(axes[1], QUANTITIES):
-        curves = {row["mixer"]: row["points"] for row in published if row["quantity"] == quantity}
-        _draw(panel, curves, f"published: {SOURCE}", label)
-        _legend(panel, [panel])
-    _legend(figure, axes[0], loc="outside upper center", ncols=6)
-    _save(figure, path)
+    for column, (mode, measured, quantity, label) in enumerate(PANELS):
+        ours = curves_of(rows, mode, measured)
+        _draw(axes[0, column], ours, f"measured: {title}", label)
+        theirs = {
+            row["mixer"]: [(length, value, value, value) for length, value in row["points"]]
+            for row in published
+            if row["quantity"] == quantity
+        }
+        _draw(axes[1, column], theirs, "published: read off 2307.07421, figure 2", label)
+    axes[1, 0].legend(fontsize="small")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize="small", loc="outside upper center", ncols=7)
+    canvas.draw()
+    # few colours: a third of the size that matplotlib gives it
+    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    pixels.quantize(COLORS).save(path, optimize=True)
 
 
-def inference_plot(path, rows, encoder="conformer"):
-    """Draw the real-time factor of mixer, encoder and model against length.
-
-    The parameters are those of :func:`efficiency_plot`.
-    """
-    figure = _figure(13, 4.8)
-    panels = figure.subplots(1, 3)
-    for panel, level in zip(panels, ("mixer", "encoder", "model")):
-        curves = curves_of(rows, level, encoder, "time", "real_time_factor")
-        _draw(panel, curves, f"inference, {level}, {encoder}", "real-time factor")
-    _legend(figure, panels, loc="outside upper center", ncols=6)
-    _save(figure, path)
-
-
-def curves_of(rows, level, encoder, measured, column, scale=1):
-    """Find the curves of a panel, of the most threads that were measured.
+def curves_of(rows, mode, measured):
+    """Find the curves of a panel: seconds, real-time factors in inference, or gigabytes.
 
     Returns
     -------
     dict of str to list of tuple of float
-        (seconds, value) by contestant, the shortest first.
+        By model, (seconds, median, first quartile, third quartile), the shortest first.
     """
-    wanted = {
-        "level": level,
-        "encoder": encoder,
-        "measured": measured,
-        "mode": "eager",
-        "chunk": "0",
-        "batch": "one",
-        "status": "ok",
-    }
-    rows = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
-    most_threads = max((int(row["threads"]) for row in rows), default=0)
+    wanted = {"part": "encoder", "mode": mode, "measured": measured, "chunk": "0", "status": "ok"}
     curves = {}
-    # Of a point that was measured with and without freed memory kept, the former is drawn.
-    for row in sorted(rows, key=lambda row: row["freed_memory"] == "kept"):
-        if int(row["threads"]) == most_threads:
-            points = curves.setdefault(row["contestant"], {})
-            points[float(row["seconds"])] = scale * float(row[column])
-    return {name: sorted(curves[name].items()) for name in STYLES if name in curves}
+    for row in rows:
+        if row["model"] in STYLES and all(row[key] == value for key, value in wanted.items()):
+            length = float(row["seconds"])
+            if measured == "memory":
+                values = [float(row["peak_mib"]) * 2**20 / 1e9] * 3
+            else:
+                values = [float(row[column]) for column in ("median_s", "q1_s", "q3_s")]
+            if mode == "inference":
+                values = [value / length for value in values]
+            curves.setdefault(row["model"], []).append((length, *values))
+    return {name: sorted(curves[name]) for name in STYLES if name in curves}
 
 
 def read_published_curves(path):
@@ -154,41 +129,23 @@ def read_published_curves(path):
 
 
 def main(argv=None):
-    """Draw the plots of a CSV file."""
+    """Draw a plot for each machine of a CSV file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", help="CSV file of results.benchmark.speed")
     parser.add_argument("published", help="CSV file of published curves")
     parser.add_argument("--output", default="results/bench", help="folder of the PNG files")
-    parser.add_argument("--device", default="cpu", help="whose rows are drawn")
     options = parser.parse_args(argv)
     try:
         rows, published = read_rows(options.rows), read_published_curves(options.published)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    rows = [row for row in rows if row["device"] == options.device]
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
-    efficiency_plot(folder / "efficiency.png", rows, published)
-    inference_plot(folder / "inference.png", rows)
-
-
-def _figure(width, height):
-    # who only measures needs no matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure, path):
-    """Write a PNG file of few colours, a third of the size that matplotlib gives it."""
-    from PIL import Image  # matplotlib needs it, too
-
-    figure.canvas.draw()
-    pixels = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-    pixels.quantize(COLORS).save(path, optimize=True)
+    for device in sorted({row["device"] for row in rows}):
+        # One precision, one number of threads: those of the published curves' kind.
+        own = [row for row in rows if row["device"] == device and row["precision"] == "fp32"]
+        machine = own[0]["gpu"] if device == "cuda" else f"CPU, {own[0]['threads']} thread"
+        efficiency_plot(folder / f"efficiency_{device}.png", own, published, machine)
 
 
 def _draw(axes, curves, title, label):
@@ -196,21 +153,16 @@ def _draw(axes, curves, title, label):
     from matplotlib.ticker import LogLocator
 
     for name, points in curves.items():
-        color, line = STYLES[PUBLISHED.get(name, name)]
-        axes.plot(*zip(*points), color=color, linestyle=line, marker=".", label=name)
+        color, line = STYLES[name]
+        lengths, medians, low, high = zip(*points)
+        axes.plot(lengths, medians, color=color, linestyle=line, marker=".", label=name)
+        axes.fill_between(lengths, low, high, color=color, alpha=0.2)
     axes.set(title=title, xlabel="length, s", ylabel=label, xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.grid(alpha=0.3)
-
-
-def _legend(where, panels, **options):
-    """Name every curve of some panels once."""
-    lines = {line.get_label(): line for panel in panels for line in panel.get_lines()}
-    if lines:
-        where.legend(handles=list(lines.values()), fontsize="small", **options)
 
 
 if __name__ == "__main__":

@@ -1,49 +1,19 @@
-"""The rows of benchmarks as CSV: files to which each run appends, and tables written at once."""
+"""The rows of benchmarks as CSV files: some are added to one by one, some written at once."""
 
 import csv
+from dataclasses import fields
 from pathlib import Path
 
+from results.benchmark.models import Case
+from summarymixing_sb.evaluation import environment_record
 from summarymixing_sb.files import atomic_open
 
-#: What tells one measurement from another, on whatever commit it was made.
-KEY = (
-    "measured",
-    "level",
-    "encoder",
-    "contestant",
-    "mode",
-    "batch",
-    "seconds",
-    "chunk",
-    "layers",
-    "d_model",
-    "threads",
-    "device",
-    "freed_memory",
-    "cpu",
-    "gpu",
-)
+#: What tells one measurement from another.
+KEY = ("measured", "model", *(field.name for field in fields(Case)), "threads", "cpu", "gpu")
 COLUMNS = (
     *KEY,
-    "batch_size",
-    "frames",
-    "reference",
-    "error",
-    "rounds",
-    "median_s",
-    "q1_s",
-    "q3_s",
-    "baseline",
-    "ratio",
-    "ratio_floor",
-    "real_time_factor",
-    "peak_mib",
-    "growth_mib",
-    "status",
-    "cores",
-    "versions",
-    "commit",
-    "date",
+    *("reference", "error", "rounds", "median_s", "q1_s", "q3_s", "ratio", "real_time_factor"),
+    *("peak_mib", "growth_mib", "status", "cores", "versions", "commit", "date"),
 )
 
 
@@ -82,24 +52,21 @@ def row_key(row):
     return tuple(str(row[column]) for column in KEY)
 
 
-def append_row(path, row):
-    """Add a row to a file, at once; without a path, do nothing.
+def append_rows(path, rows):
+    """Add rows to a file; columns that they lack stay empty.
 
     Parameters
     ----------
-    path : str, Path or None
-    row : dict
-        Columns that it lacks stay empty.
+    path : str or Path
+    rows : list of dict
     """
-    if path is None:
-        return
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         if file.tell() == 0:
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerows(rows)
 
 
 def write_rows(path, rows):
@@ -116,19 +83,15 @@ def write_rows(path, rows):
         writer.writerows(rows)
 
 
-def measured_seconds(rows, **wanted):
-    """Find the times of rows that have certain values.
-
-    Returns
-    -------
-    dict of float to float
-        Median seconds by the length in seconds, of the rows with ``status`` ok.
-    """
-    wanted = {column: str(value) for column, value in wanted.items()}
+def machine_columns():
+    """The columns that say with what, where and when rows were made."""
+    record = environment_record()
+    versions = {name: value for name, value in record["versions"].items() if value}
     return {
-        float(row["seconds"]): float(row["median_s"])
-        for row in rows
-        if row["status"] == "ok"
-        and row["median_s"]
-        and all(str(row[column]) == value for column, value in wanted.items())
+        "cpu": record["machine"]["cpu"],
+        "gpu": record["machine"]["gpu"] or "",
+        "cores": record["machine"]["cores"],
+        "versions": " ".join(f"{name}={value}" for name, value in versions.items()),
+        "commit": record["commit"] or "",
+        "date": record["date"],
     }

@@ -1,118 +1,153 @@
-"""Time, real-time factor and peak memory of mixers, encoders, models and training steps.
+"""Time, real-time factor and peak memory of mixers and encoders, in inference and training.
 
-``python -m results.benchmark.speed --output results/bench.csv`` measures times, the most
-important ones first; with ``--memory``, peak memory. Rows are added to the file one by one, and
-those that it holds of this commit are not measured again. ``--levels`` and its like choose other
-points than those that are measured by default.
+``python -m results.benchmark.speed --output results/bench.csv`` measures what is on the results
+page, ``--memory`` its peaks. Rows that the file holds of this machine are not measured again.
+With ``--parts`` and its like, other points are measured; ``--models`` also takes a mixer of your
+own by its dotted path.
 """
 
 import argparse
 import itertools
-import time
+import statistics
+from dataclasses import asdict, replace
 
 import torch
 
-from results.benchmark.allocator import use_policy
-from results.benchmark.contestants import CONTESTANTS
-from results.benchmark.measuring import (
-    Builder,
-    describe_row,
-    memory_group,
-    time_group,
+from results.benchmark.correctness import TOLERANCE, reference_error
+from results.benchmark.memory import peak_in_child
+from results.benchmark.models import BASELINE, ENCODERS, MODELS, Case, build_model, make_inputs
+from results.benchmark.rows import append_rows, machine_columns, read_rows, row_key
+from results.benchmark.timing import FAILURES, interleave, make_call, timed
+
+ATTENTION = ("RoPESDPA", "SpeechBrain RoPEMHA", "SpeechBrain RelPosMHAXL")
+MAIN = (BASELINE, "SummaryMixing 8 heads", "SummaryMixing-lite", "SummaryMixing-fast", *ATTENTION)
+CHUNKED = (BASELINE, "SummaryMixing reference", "RoPESDPA")
+EVERY_MIXER = tuple(name for name in MODELS if name != "SummaryMixing reference")
+LENGTHS = (10, 20, 40, 80)  # s
+#: (part, mode, frames of a chunk, seconds, models) of the results page.
+TIMES = (
+    ("mixer", "inference", 0, LENGTHS, EVERY_MIXER),
+    ("mixer", "training", 0, LENGTHS, EVERY_MIXER),
+    ("mixer", "training", 16, (50, 100, 200), CHUNKED),
+    ("encoder", "inference", 0, LENGTHS, MAIN),
+    ("encoder", "training", 0, LENGTHS[:3], MAIN),
 )
-from results.benchmark.points import (
-    BASELINE,
-    BATCHES,
-    ENCODERS,
-    LEVELS,
-    MODES,
-    SECONDS,
-    Group,
-    Kind,
-    Sizes,
-    default_sweep,
+PEAKS = (
+    ("encoder", "training", 0, LENGTHS, MAIN),
+    ("mixer", "training", 16, (50, 100, 200), CHUNKED),
 )
-from results.benchmark.rows import append_row, read_rows, row_key
-from summarymixing_sb.evaluation import environment_record
-
-#: What --levels and its like choose from where they are not given.
-CHOICES = {
-    "levels": ["encoder"],
-    "encoders": ["conformer"],
-    "modes": ["eager"],
-    "batches": ["one"],
-    "seconds": [10.0, 40.0, 100.0],
-    "chunks": [0],
-    "who": [BASELINE, "plain", "RoPESDPA", "stock RoPEMHA", "stock RelPosMHAXL"],
-}
 
 
-def make_groups(options):
-    """List what is to be measured.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-
-    Returns
-    -------
-    list of Group
-        The default sweep; or, where one of :data:`CHOICES` is given, all combinations.
-    """
-    sizes = Sizes(**{name: getattr(options, name) for name in ("layers", "d_model", "d_ffn")})
-    given = {name: getattr(options, name) for name in CHOICES if getattr(options, name)}
-    if not given:
-        return default_sweep(options.memory, sizes, options.device)
-    chosen = CHOICES | given
-    shapes = itertools.product(
-        *(chosen[name] for name in ("levels", "encoders", "modes", "chunks", "batches")),
-        sorted(chosen["seconds"]),
+def cases(options):
+    """List what is to be measured, as pairs of a case and names of models."""
+    base = Case(
+        *("encoder", "inference", 10),
+        layers=options.layers,
+        d_model=options.d_model,
+        device=options.device,
+        precision=options.precision,
+        compiled=options.compiled,
+        encoder=options.encoder,
+        batch_size=options.batch_size,
     )
-    return [
-        Group(
-            Kind(level, encoder, mode, chunk, sizes, options.device),
-            seconds,
-            tuple(chosen["who"]),
-            batch,
+    chosen = (options.parts, options.modes, options.chunks, options.seconds, options.models)
+    if any(chosen):
+        parts, modes, chunks, seconds, models = (
+            given or default
+            for given, default in zip(chosen, (["encoder"], ["inference"], [0], LENGTHS, MAIN))
         )
-        for level, encoder, mode, chunk, batch, seconds in shapes
+        table = [(*one, seconds, models) for one in itertools.product(parts, modes, chunks)]
+    else:
+        table = PEAKS if options.memory else TIMES
+    return [
+        (replace(base, part=part, mode=mode, chunk=chunk, seconds=length), models)
+        for part, mode, chunk, lengths, models in table
+        for length in sorted(lengths)
     ]
 
 
-def main(argv=None, builder=None):
-    """Measure and write a CSV file.
+def time_models(case, names, rounds, build=build_model):
+    """Measure the times of models in turn.
 
     Parameters
     ----------
-    argv : list of str, optional
-    builder : Builder, optional
-        What builds and checks the contestants.
+    case : Case
+    names : sequence of str
+    rounds : int
+    build : callable
+        Makes a model from its name and a case.
+
+    Returns
+    -------
+    dict of str to dict
+        Columns of each model's row, whatever became of it; ``ratio`` is to the first of `names`.
     """
+    found, calls, inputs = {name: {"status": "ok"} for name in names}, {}, make_inputs(case)
+    for name, row in found.items():
+        try:
+            model = build(name, case)
+            row["reference"], error = reference_error(name, model, replace(case, precision="fp32"))
+            row["error"] = f"{error:.1e}"
+            if error > TOLERANCE or (row["reference"] != "none" and error != error):
+                row["status"] = "wrong"
+                continue
+            run = torch.compile(model) if case.compiled else model
+            calls[name] = make_call(run, inputs, case)
+        except FAILURES as failure:
+            row["status"] = f"failed: {_first_line(failure)}"
+    seconds, failures = interleave(calls, rounds, lambda call: timed(call, case.device))
+    for name, failure in failures.items():
+        found[name]["status"] = f"failed: {_first_line(failure)}"
+    baseline = statistics.median(seconds.get(names[0], [float("nan")]))
+    for name, taken in seconds.items():
+        low, median, high = statistics.quantiles(taken, n=4, method="inclusive")
+        found[name] |= {
+            "rounds": len(taken),
+            "median_s": f"{median:.6g}",
+            "q1_s": f"{low:.6g}",
+            "q3_s": f"{high:.6g}",
+            "ratio": f"{median / baseline:.3f}",
+            "real_time_factor": f"{median / (case.seconds * case.batch_size):.4g}",
+        }
+    return found
+
+
+def measure_peaks(case, names, threads):
+    """Measure the peak memory of models, each in a process of its own; see :func:`time_models`."""
+    found = {}
+    for name in names:
+        try:
+            peak, growth = peak_in_child(name, case, threads)
+            row = {"status": "ok", "peak_mib": f"{peak:.1f}", "growth_mib": f"{growth:.1f}"}
+        except FAILURES as failure:  # a killed process is one of them
+            row = {"status": f"failed: {_first_line(failure)}"}
+        found[name] = row
+    return found
+
+
+def _first_line(failure):
+    return f"{type(failure).__name__}: {(str(failure).strip().splitlines() or [''])[0]}"
+
+
+def main(argv=None):
+    """Measure, print and write a CSV file."""
     options = parse(argv)
     torch.set_num_threads(options.threads)
-    builder = builder or Builder()
-    options.freed_memory = "returned" if options.memory else use_policy(options.freed_memory)
-    constants = describe_machine(options)
-    rows = read_rows(options.output) if options.output else []
-    end = time.monotonic() + 60 * options.minutes
-    for group in make_groups(options):
-        measured = "memory" if options.memory else "time"
-        wanted = {row_key(describe_row(name, group, measured) | constants) for name in group.who}
-        known = {row_key(row) for row in rows if row["commit"] == constants["commit"]}
-        if not options.again and wanted <= known:
+    constants = machine_columns() | {"threads": options.threads}
+    constants["measured"] = "memory" if options.memory else "time"
+    known = {row_key(row) for row in read_rows(options.output)} if options.output else set()
+    for case, names in cases(options):
+        shared = constants | asdict(case)
+        if {row_key(shared | {"model": name}) for name in names} <= known:
             continue
-        if time.monotonic() > end:
-            print(f"--minutes {options.minutes:g} are over; run again to go on")
-            return
-        made = (
-            memory_group(group, options)
-            if options.memory
-            else time_group(group, rows, builder, options)
-        )
-        for row in made:
-            row |= constants
-            append_row(options.output, row)
-            rows.append({"median_s": ""} | row)
+        if options.memory:
+            found = measure_peaks(case, names, options.threads)
+        else:
+            found = time_models(case, names, options.rounds)
+        rows = [shared | {"model": name} | row for name, row in found.items()]
+        if options.output:
+            append_rows(options.output, rows)
+        for row in rows:
             print(summary(row), flush=True)
 
 
@@ -121,66 +156,34 @@ def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", help="CSV file; without it, the rows are printed only")
     parser.add_argument("--memory", action="store_true", help="peak memory instead of time")
-    parser.add_argument("--again", action="store_true", help="measure what the file holds, too")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="start no group after")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", default=device)
-    parser.add_argument(
-        "--baseline", default=BASELINE, choices=CONTESTANTS, help="ratios are to it"
-    )
-    parser.add_argument(
-        "--freed_memory",
-        default="kept",
-        choices=("kept", "system"),
-        help="what the CPU's allocator does with it while times are taken",
-    )
-    parser.add_argument("--limit", type=float, default=400, help="s, of a call that is tried")
-    parser.add_argument("--min_time", type=float, default=3, help="s, of all rounds of a group")
-    parser.add_argument(
-        "--slow", type=float, default=10, help="s, after which a call takes no turn"
-    )
-    for name in ("layers", "d_model", "d_ffn"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Sizes, name))
-    points = parser.add_argument_group("instead of the default sweep, all combinations of")
-    points.add_argument("--levels", nargs="+", choices=LEVELS)
-    points.add_argument("--encoders", nargs="+", choices=ENCODERS)
-    points.add_argument("--modes", nargs="+", choices=MODES)
-    points.add_argument("--batches", nargs="+", choices=BATCHES)
-    points.add_argument("--seconds", nargs="+", type=float, help=f"such as {SECONDS}")
+    parser.add_argument("--rounds", type=int, default=9, help="times that each model is measured")
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
+    parser.add_argument("--compiled", action="store_true", help="with torch.compile")
+    parser.add_argument("--encoder", default="conformer", choices=ENCODERS)
+    parser.add_argument("--layers", type=int, default=Case.layers)
+    parser.add_argument("--d_model", type=int, default=Case.d_model)
+    parser.add_argument("--batch_size", type=int, default=1)
+    points = parser.add_argument_group("instead of what is on the results page, combinations of")
+    points.add_argument("--parts", nargs="+", choices=("mixer", "encoder"))
+    points.add_argument("--modes", nargs="+", choices=("inference", "training"))
     points.add_argument("--chunks", nargs="+", type=int, help="frames of a chunk; 0 for none")
-    points.add_argument("--who", nargs="+", choices=CONTESTANTS)
+    points.add_argument("--seconds", nargs="+", type=float)
+    points.add_argument("--models", nargs="+", help=f"{', '.join(MODELS)}, or a mixer")
     return parser.parse_args(argv)
-
-
-def describe_machine(options):
-    """The columns that all rows of a run share."""
-    record = environment_record()
-    versions = {name: value for name, value in record["versions"].items() if value}
-    return {
-        "threads": options.threads,
-        "freed_memory": options.freed_memory,
-        "cpu": record["machine"]["cpu"],
-        "gpu": record["machine"]["gpu"] or "",
-        "cores": record["machine"]["cores"],
-        "versions": " ".join(f"{name}={value}" for name, value in versions.items()),
-        "commit": record["commit"] or "",
-        "date": record["date"],
-    }
 
 
 def summary(row):
     """Say what a row holds, in a line."""
-    where = (
-        f"{row['level']:10} {row['encoder']:11} {row['mode']:8} chunk {row['chunk']:<3} "
-        f"{row['batch_size']} x {row['seconds']} s  {row['contestant']:42}"
-    )
+    where = f"{row['part']:8}{row['mode']:10} chunk {row['chunk']:<3}{row['seconds']:>4} s"
     if row["status"] != "ok":
-        return f"{where} {row['status']}"
-    if row["measured"] == "memory":
-        return f"{where} {row['peak_mib']:>9} MiB, {row['growth_mib']} in the call"
-    ratios = "".join(f"  {k} {row[k]}" for k in ("ratio", "ratio_floor") if k in row)
-    return f"{where} {1000 * float(row['median_s']):10.2f} ms{ratios}"
+        figures = row["status"]
+    elif row["measured"] == "memory":
+        figures = f"{row['peak_mib']:>9} MiB, {row['growth_mib']} in the call"
+    else:
+        figures = f"{1000 * float(row['median_s']):10.2f} ms  ratio {row['ratio']}"
+    return f"{where}  {row['model']:30} {figures}"
 
 
 if __name__ == "__main__":

@@ -4,14 +4,12 @@
 """
 
 import argparse
-import sys
 
 import torch
 from tqdm import tqdm
 
-from results.benchmark.rows import write_rows
+from results.benchmark.rows import machine_columns, write_rows
 from summarymixing_sb.data.audio import read_audio
-from summarymixing_sb.evaluation import environment_record
 from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.inference.streaming import StreamingRecogniser, StreamMeter
 from summarymixing_sb.models.parts import ModelParts
@@ -119,15 +117,10 @@ def main(argv=None):
 
     run = load_run(options.run, options.device)
     recording = torch.cat([read_audio(file, run.sample_rate) for file in options.audio])
-    record = environment_record()
     constants = {
         "threads": torch.get_num_threads(),
         "device": run.device.type,
-        "torch": record["versions"]["torch"],
-        "commit": record["commit"],
-        "cpu": record["machine"]["cpu"],
-        "gpu": record["machine"]["gpu"],
-    }
+    } | machine_columns()
     rows = []
     for chunk_ms in options.chunk_ms:
         figures = measure(run, recording, 3600 * options.hours, chunk_ms, options.left_context)
@@ -149,4 +142,4 @@ def describe(run):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

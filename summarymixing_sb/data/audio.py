@@ -38,9 +38,10 @@ def probe_audio(path, sample_rate=None):
     try:
         for block, rate in _blocks(path, "int16", sample_rate):
             decoded += len(block)
+            seconds = decoded / rate
     except _NotWhole as problem:
         return 0.0, *problem.args
-    return decoded / rate, "", ""
+    return seconds, "", ""
 
 
 def read_audio(path, sample_rate):

@@ -81,15 +81,13 @@ def load_average(checkpointer, model, normalizer, number, by):
             "first, or set output_folder to where the model was trained"
         )
     latest = max(found, key=lambda checkpoint: checkpoint.meta["unixtime"])
+
+    def load(path, map_location):
+        """Name parts, also where a run was begun by an earlier version."""
+        return name_parts(torch.load(path, map_location), model.listed)
+
     try:
-        model.load_state_dict(
-            average_checkpoints(
-                found,
-                "model",
-                # names of parts, also where a run was begun by an earlier version
-                parameter_loader=lambda *args, **kw: name_parts(torch.load(*args, **kw), model.listed),
-            )
-        )
+        model.load_state_dict(average_checkpoints(found, "model", parameter_loader=load))
     except RuntimeError as error:
         raise mismatch_error(checkpointer, error) from error
     Checkpointer(checkpointer.checkpoints_dir, {"normalizer": normalizer}).load_checkpoint(latest)

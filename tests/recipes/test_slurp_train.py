@@ -100,7 +100,11 @@ def test_starts_from_a_pretrained_encoder(corpus, tmp_path):
     options["pretrained_encoder"] = tmp_path / "a"
     second = train(corpus, tmp_path / "b", "demo_intent.yaml", seed=1, **options)
     one, other = (brain.model.state_dict() for brain in (first, second))
-    shared = [name for name in other if name.startswith(("CNN.", "Transformer.encoder.", "Transformer.custom_src"))]
+    shared = [
+        name
+        for name in other
+        if name.startswith(("CNN.", "Transformer.encoder.", "Transformer.custom_src"))
+    ]
     assert shared
     for name in shared:
         torch.testing.assert_close(one[name], other[name], atol=1e-5, rtol=0)

@@ -4,59 +4,42 @@ from pathlib import Path
 
 import pytest
 
+from results.benchmark.models import BASELINE
 from results.benchmark.plots import curves_of, main, read_published_curves
-from results.benchmark.points import BASELINE
-from results.benchmark.rows import append_row, read_rows
+from results.benchmark.rows import append_rows, read_rows
 
 pytest.importorskip("matplotlib")
 
 PUBLISHED = Path(__file__).parents[3] / "results" / "published_efficiency.csv"
-SHARED = {
-    "encoder": "conformer",
-    "mode": "eager",
-    "batch": "one",
-    "chunk": 0,
-    "status": "ok",
-    "device": "cpu",
-    "threads": 2,
-}
+SHARED = {"part": "encoder", "chunk": 0, "status": "ok", "device": "cpu", "threads": 1}
+SHARED |= {"precision": "fp32"}
 
 
 @pytest.fixture
 def path(tmp_path):
     """A file of rows."""
-    path = tmp_path / "bench.csv"
-    for level, measured in (("encoder", "time"), ("step", "time"), ("step", "memory")):
-        for name in (BASELINE, "RoPESDPA", "stock RelPosMHAXL"):
+    rows = []
+    for mode, measured in (("inference", "time"), ("training", "time"), ("training", "memory")):
+        for name in (BASELINE, "RoPESDPA", "SpeechBrain RelPosMHAXL", "somebody"):
             for seconds in (40, 10):
-                row = {"level": level, "measured": measured, "contestant": name}
-                row |= {"seconds": seconds, "median_s": seconds / 100, "peak_mib": 10 * seconds}
-                append_row(path, SHARED | row | {"real_time_factor": 0.01})
-    wrong = {"level": "encoder", "measured": "time", "contestant": "plain", "seconds": 10}
-    append_row(path, SHARED | wrong | {"status": "wrong"})
-    return path
+                row = {"mode": mode, "measured": measured, "model": name, "seconds": seconds}
+                times = {"q1_s": seconds / 200, "median_s": seconds / 100, "q3_s": seconds / 50}
+                rows.append(SHARED | row | times | {"peak_mib": 10 * seconds})
+    rows.append(rows[0] | {"model": "SummaryMixing-lite", "status": "wrong", "median_s": ""})
+    append_rows(tmp_path / "bench.csv", rows)
+    return tmp_path / "bench.csv"
 
 
 def test_curves(path):
-    curves = curves_of(read_rows(path), "step", "conformer", "memory", "peak_mib", 2)
-    assert list(curves) == [BASELINE, "RoPESDPA", "stock RelPosMHAXL"]
-    assert curves["RoPESDPA"] == [(10, 200), (40, 800)]
-    assert "plain" not in curves_of(read_rows(path), "encoder", "conformer", "time", "median_s")
-
-
-def test_points_with_freed_memory_kept_are_drawn(path):
-    kept = {"level": "encoder", "measured": "time", "contestant": BASELINE, "seconds": 10}
-    append_row(path, SHARED | kept | {"median_s": 7, "freed_memory": "kept"})
-    append_row(path, SHARED | kept | {"median_s": 9, "freed_memory": "system"})
-    curves = curves_of(read_rows(path), "encoder", "conformer", "time", "median_s")
-    assert curves[BASELINE] == [(10, 7), (40, 0.4)]
-
-
-def test_points_of_the_most_threads_are_drawn(path):
-    alone = {"level": "encoder", "measured": "time", "contestant": BASELINE, "seconds": 10}
-    append_row(path, SHARED | alone | {"median_s": 9, "threads": 1})
-    curves = curves_of(read_rows(path), "encoder", "conformer", "time", "median_s")
-    assert curves[BASELINE] == [(10, 0.1), (40, 0.4)]
+    rows = read_rows(path)
+    curves = curves_of(rows, "training", "time")
+    assert list(curves) == [BASELINE, "RoPESDPA", "SpeechBrain RelPosMHAXL"]
+    assert curves["RoPESDPA"] == [(10, 0.1, 0.05, 0.2), (40, 0.4, 0.2, 0.8)]
+    factors = curves_of(rows, "inference", "time")
+    assert "SummaryMixing-lite" not in factors
+    assert factors[BASELINE][1] == (40, 0.01, 0.005, 0.02)
+    gigabytes = curves_of(rows, "training", "memory")[BASELINE]
+    assert gigabytes[0][1] == pytest.approx(100 * 2**20 / 1e9)
 
 
 def test_published_curves():
@@ -70,9 +53,10 @@ def test_published_curves():
     assert lengths == [10, 20, 30, 40, 50, 60, 100]  # at 80 s it could not be read
 
 
-def test_small_png_files(path, tmp_path):
+def test_a_small_png_file_for_each_device(path, tmp_path):
+    append_rows(path, [read_rows(path)[0] | {"device": "cuda", "gpu": "A card"}])
     main([str(path), str(PUBLISHED), "--output", str(tmp_path / "plots")])
-    for name in ("efficiency.png", "inference.png"):
+    for name in ("efficiency_cpu.png", "efficiency_cuda.png"):
         content = (tmp_path / "plots" / name).read_bytes()
         assert content.startswith(b"\x89PNG")
         assert len(content) < 100_000

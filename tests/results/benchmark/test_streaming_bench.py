@@ -108,5 +108,5 @@ def test_file_of_figures(run, tmp_path, monkeypatch):
     assert {(row["attention_type"], row["d_model"]) for row in rows} == {("SummaryMixing", "16")}
     weights = sum(weight.numel() for weight in ModelParts(run.modules).parameters())
     assert {row["parameters"] for row in rows} == {str(weights)}
-    assert {"commit", "torch", "cpu", "threads", "device"} <= set(rows[0])
+    assert {"commit", "versions", "cpu", "threads", "device"} <= set(rows[0])
     assert str(tmp_path) not in output.read_text(encoding="utf-8")
