@@ -53,11 +53,12 @@ def outputs(model, inputs, training):
     """Give the output at valid frames and, in training, the gradient of the input."""
     x, padding_mask = inputs
     x = x.clone().requires_grad_(training)
-    with torch.set_grad_enabled(training):
+    # By default, convolutions on a GPU round their inputs to TF32.
+    with torch.backends.cudnn.flags(allow_tf32=False), torch.set_grad_enabled(training):
         out = model(x, padding_mask)[~padding_mask]  # (frames, D)
-    if not training:
-        return [out]
-    out.backward(torch.linspace(-1, 1, out.numel(), device=out.device).view_as(out))
+        if not training:
+            return [out]
+        out.backward(torch.linspace(-1, 1, out.numel(), device=out.device).view_as(out))
     model.zero_grad(set_to_none=True)
     return [out.detach(), x.grad]
 

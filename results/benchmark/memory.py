@@ -1,4 +1,4 @@
-"""Peak memory of one call of a model, in a process of its own."""
+"""Peak memory of one call of a model, on a CPU in a process of its own."""
 
 import ctypes
 import multiprocessing
@@ -13,8 +13,8 @@ from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
 M_MMAP_THRESHOLD = -3  # glibc's malloc.h
 
 
-def peak_in_child(name, case, threads):
-    """Measure the memory of a fresh process that does one call.
+def peak_memory(name, case, threads):
+    """Measure the memory that one call takes.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ def peak_in_child(name, case, threads):
     concurrent.futures.process.BrokenProcessPool
         If the process is killed, as for want of memory.
     """
+    if torch.device(case.device).type == "cuda":
+        return _measure(name, case, threads)  # PyTorch can reset a GPU's peak
     # The highest resident memory of a process never falls, so each call needs a new one. All are
     # forked from a server that has imported everything, but computed nothing.
     context = multiprocessing.get_context("forkserver")

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 import torch
 
 from results.benchmark.correctness import TOLERANCE, reference_error
-from results.benchmark.memory import peak_in_child
+from results.benchmark.memory import peak_memory
 from results.benchmark.models import BASELINE, ENCODERS, MODELS, Case, build_model, make_inputs
 from results.benchmark.rows import append_rows, machine_columns, read_rows, row_key
 from results.benchmark.timing import FAILURES, interleave, make_call, timed
@@ -117,7 +117,7 @@ def measure_peaks(case, names, threads):
     found = {}
     for name in names:
         try:
-            peak, growth = peak_in_child(name, case, threads)
+            peak, growth = peak_memory(name, case, threads)
             row = {"status": "ok", "peak_mib": f"{peak:.1f}", "growth_mib": f"{growth:.1f}"}
         except FAILURES as failure:  # a killed process is one of them
             row = {"status": f"failed: {_first_line(failure)}"}
