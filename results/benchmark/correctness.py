@@ -1,6 +1,7 @@
 """No time without the right numbers: every model is held against its reference first."""
 
 import copy
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -53,14 +54,25 @@ def outputs(model, inputs, training):
     """Give the output at valid frames and, in training, the gradient of the input."""
     x, padding_mask = inputs
     x = x.clone().requires_grad_(training)
-    # By default, convolutions on a GPU round their inputs to TF32.
-    with torch.backends.cudnn.flags(allow_tf32=False), torch.set_grad_enabled(training):
+    with without_tf32(), torch.set_grad_enabled(training):
         out = model(x, padding_mask)[~padding_mask]  # (frames, D)
         if not training:
             return [out]
         out.backward(torch.linspace(-1, 1, out.numel(), device=out.device).view_as(out))
     model.zero_grad(set_to_none=True)
     return [out.detach(), x.grad]
+
+
+@contextmanager
+def without_tf32():
+    """Compute with all bits of float32; SpeechBrain allows a GPU to use fewer."""
+    allowed = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
 def relative_error(got, expected):

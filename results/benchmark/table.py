@@ -28,7 +28,8 @@ A model has a time only if its outputs (in training, the gradient of the input, 
 reference to 1e-4; the columns `reference` and `error` of the CSV file say with which, and how well.
 The models of one column are measured in turn, round by round, in an order drawn for each round. A
 cell is the median in milliseconds and, in brackets, its ratio to SummaryMixing; of memory, in MiB,
-how far one call raised the peak of its process. **Bold** are models that take less than
+how far one call raised the peak of its process. On GPUs, float32 is TF32 in products and
+convolutions, as SpeechBrain sets it. **Bold** are models that take less than
 SummaryMixing."""
 OPERATIONS = """## Operations
 
