@@ -129,11 +129,12 @@ def read_published_curves(path):
 
 
 def main(argv=None):
-    """Draw a plot for each machine of a CSV file."""
+    """Draw the plot of a CSV file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", help="CSV file of results.benchmark.speed")
     parser.add_argument("published", help="CSV file of published curves")
     parser.add_argument("--output", default="results/bench", help="folder of the PNG files")
+    parser.add_argument("--device", default="cpu", help="whose rows are drawn")
     options = parser.parse_args(argv)
     try:
         rows, published = read_rows(options.rows), read_published_curves(options.published)
@@ -141,11 +142,12 @@ def main(argv=None):
         parser.error(str(error))
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
-    for device in sorted({row["device"] for row in rows}):
-        # One precision, one number of threads: those of the published curves' kind.
-        own = [row for row in rows if row["device"] == device and row["precision"] == "fp32"]
-        machine = own[0]["gpu"] if device == "cuda" else f"CPU, {own[0]['threads']} thread"
-        efficiency_plot(folder / f"efficiency_{device}.png", own, published, machine)
+    shared = {"device": options.device, "precision": "fp32", "compiled": "False", "batch_size": "1"}
+    rows = [row for row in rows if all(row[key] == value for key, value in shared.items())]
+    if not rows:
+        parser.error(f"{options.rows} holds no row of batches of one on {options.device} in fp32")
+    machine = rows[0]["gpu"] or f"CPU, {rows[0]['threads']} thread"
+    efficiency_plot(folder / f"efficiency_{options.device}.png", rows, published, machine)
 
 
 def _draw(axes, curves, title, label):

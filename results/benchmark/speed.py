@@ -137,7 +137,7 @@ def main(argv=None):
     constants["measured"] = "memory" if options.memory else "time"
     known = {row_key(row) for row in read_rows(options.output)} if options.output else set()
     for case, names in cases(options):
-        shared = constants | asdict(case)
+        shared = constants | asdict(case) | {"seconds": f"{case.seconds:g}"}
         if {row_key(shared | {"model": name}) for name in names} <= known:
             continue
         if options.memory:

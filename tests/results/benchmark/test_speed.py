@@ -73,7 +73,7 @@ def test_a_second_run_measures_what_is_missing(tmp_path, monkeypatch):
     assert path.read_text(encoding="utf-8") == before
     rows = run(path, "--seconds", "2", "4")
     assert path.read_text(encoding="utf-8").startswith(before)
-    assert [row["seconds"] for row in rows] == ["2.0", "2.0", "4.0", "4.0"]
+    assert [row["seconds"] for row in rows] == ["2", "2", "4", "4"]
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
