@@ -1,5 +1,6 @@
 """What the texts say can be typed, and the figures they give, are true."""
 
+import csv
 import json
 import re
 import shlex
@@ -7,17 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from hyperpyyaml import load_hyperpyyaml
 
-from results.benchmark.rows import read_rows
 from summarymixing_sb import TransformerASR, list_mixers
 from summarymixing_sb.inference.transcribe import make_parser
 from summarymixing_sb.training.config import check_settings, parse_command_line, read_settings
 from summarymixing_sb.training.tasks import task_class
+from summarymixing_sb.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = (
-    *("README.md", "CONTRIBUTING.md", "results/README.md"),
+    *("README.md", "CONTRIBUTING.md", "results/README.md", "recipes/README.md"),
     *(f"recipes/{dataset}/README.md" for dataset in ("CommonVoice", "LibriSpeech", "SLURP")),
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,6 +47,7 @@ def commands():
 
 
 COMMANDS = list(commands())
+ENTRY_POINTS = ("summarymixing-transcribe", "summarymixing-compare")
 
 
 def recipe_of(words):
@@ -68,14 +71,23 @@ def test_the_yaml_of_the_drop_in():
     with torch.device("meta"):
         model = load_hyperpyyaml(block)["Transformer"]
     assert isinstance(model, TransformerASR)
-    for mixer in list_mixers():
-        assert f"`{mixer}`" in README
+
+
+def test_readme_is_read_in_a_few_minutes():
+    assert len(README.splitlines()) <= 150
+
+
+def test_citation_is_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == __version__
+    assert citation["title"] == "summarymixing_sb"
+    for key in ("cff-version", "message", "authors", "license", "references"):
+        assert citation[key], key
 
 
 def test_transcription_commands_are_understood():
-    module = "summarymixing_sb.inference.transcribe"
-    found = [words[3:] for words in COMMANDS if words[1:3] == ["-m", module]]
-    assert found
+    found = [words[1:] for words in COMMANDS if words[0] == "summarymixing-transcribe"]
+    assert len(found) >= 2
     for words in found:
         options = make_parser().parse_args(words)
         assert options.sources
@@ -84,7 +96,7 @@ def test_transcription_commands_are_understood():
 def test_commands_are_of_known_kinds():
     assert TRAINING
     for words in COMMANDS:
-        if words not in TRAINING:
+        if words not in TRAINING and words[0] not in ENTRY_POINTS:
             assert words[0] == "python", words
             assert words[1] == "-m" or Path(ROOT, words[1]).is_file(), words
 
@@ -134,18 +146,6 @@ def test_files_exist(name):
         assert ((ROOT / name).parent / link).exists(), link
 
 
-def test_the_tree():
-    """Every file and folder that the tree shows is there."""
-    tree = README.split("## The tree")[1].split("How to add")[0]
-    parent = Path()
-    for line in filter(str.strip, tree.splitlines()):
-        indent, name = re.match(r"( +)(\S+)", line).groups()
-        parent = Path() if len(indent) == 4 else parent
-        assert (ROOT / parent / name).exists(), name
-        if len(indent) == 4:
-            parent = Path(name)
-
-
 def test_make_targets():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for name in TEXTS:
@@ -154,34 +154,28 @@ def test_make_targets():
             assert f"\n{target}:" in makefile, target
 
 
-def test_times_of_the_benchmark():
-    """The table of times repeats the rows of the benchmark."""
-    rows = read_rows(ROOT / "results" / "bench.csv")
-    wanted = {"measured": "time", "level": "encoder", "encoder": "conformer", "mode": "eager"}
-    wanted |= {"batch": "one", "chunk": "0", "freed_memory": "kept", "threads": "2"}
-    times = {
-        (row["contestant"], f"{row['seconds']} s"): f"{1000 * float(row['median_s']):.0f}"
-        for row in rows
-        if row["status"] == "ok" and all(row[key] == value for key, value in wanted.items())
-    }
-    table = README.split("\n## Speed\n")[1].split("\n## ")[0]
-    header, _, *lines = re.findall(r"^\| ?(.*) \|$", table, re.MULTILINE)
-    lengths = header.removeprefix("| ").split(" | ")
-    assert len(lines) > 4
-    for name, *cells in (line.split(" | ") for line in lines):
-        assert cells == [times[name, length] for length in lengths], name
-
-
 def test_our_figures():
     """The tables of our own runs repeat the JSON files that they name."""
     found = re.findall(r"^\| (.+) \| \[(results/\S+\.json)\]\(\S+\) \|$", README, re.MULTILINE)
-    assert len(found) >= 7
+    assert len(found) == 3
     for cells, file in found:
         run = json.loads((ROOT / file).read_text(encoding="utf-8"))
         _, mixer, *figures = (cell.strip() for cell in cells.split("|"))
         assert mixer == run["mixer"]
-        scores = {"slu": ("intent_accuracy", "slu_f1"), "intent": ("intent_accuracy", None)}
-        expected = [run["parameters"] / 1e6]
-        expected += [run.get(key) for key in scores.get(run.get("task"), ("wer", "cer"))]
-        expected.append(run["real_time_factor"])
-        assert figures == ["" if value is None else f"{value:.2f}" for value in expected], file
+        expected = [run["parameters"] / 1e6, run["wer"], run["cer"], run["real_time_factor"]]
+        assert figures == [f"{value:.2f}" for value in expected], file
+
+
+def test_figures_of_streams():
+    """The table of streams repeats the rows of its files."""
+    text = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| (.+) \| \[\w+\.csv\]\(\.\./(results/streaming/\S+)\) \|$", text, re.M)
+    assert len(found) == 2
+    for cells, file in found:
+        with open(ROOT / file, newline="", encoding="utf-8") as stream:
+            (row,) = csv.DictReader(stream)
+        kept, factor, median, p95, difference = (cell.strip() for cell in cells.split("|")[1:])
+        assert kept == row["state_bytes_1_minute"] == row["state_bytes_end"]
+        assert factor == f"{float(row['real_time_factor']):.3f}"
+        assert (median, p95) == tuple(f"{float(row[key]):.1f}" for key in ("median_ms", "p95_ms"))
+        assert float(difference) == pytest.approx(float(row["difference"]), rel=0.02)
