@@ -14,7 +14,7 @@ from normalisation import DEFAULT, SPELLINGS, normalise, unknown_characters
 from speechbrain.utils.logger import get_logger
 from tables import language_folder, read_table
 
-from summarymixing_sb.data.manifests import LeftOut, Recording, write_manifests
+from summarymixing_sb.data.manifests import Recording, Skipped, write_manifests
 from summarymixing_sb.data.splits import manifests_of
 from summarymixing_sb.files import atomic_open
 
@@ -40,7 +40,7 @@ def prepare_commonvoice(
     They are ``train.csv``, all training splits in one, and ``<split>.csv`` for each dev and test
     split, with the columns ID (the clip's name), duration (seconds), wav (absolute path), spk_id
     (client_id) and wrd (see `normalisation`). Every clip is decoded once. Training clips that
-    cannot be used are named in the log and listed in ``left_out.csv``. Nothing is left out for its
+    cannot be used are named in the log and listed in ``skipped.csv``. Nothing is skipped for its
     length here. Characters that the language does not have are counted in the log and in
     ``unknown_characters.csv``. A second call does nothing while files and splits are the same.
 
@@ -109,24 +109,24 @@ def pair(rows, language):
     -------
     recordings : list[Recording]
         Clips with a transcript.
-    left_out : list[LeftOut]
+    skipped : list[Skipped]
         Rows without clip or words, cut rows, and second rows for a clip.
     """
-    recordings, left_out, seen = [], [], set()
+    recordings, skipped, seen = [], [], set()
     for row in rows:
         words = normalise(row.sentence, language)
         if row.problem:
-            left_out.append(LeftOut(row.clip, row.file, row.problem))
+            skipped.append(Skipped(row.clip, row.file, row.problem))
         elif row.clip in seen:
-            left_out.append(LeftOut(row.clip, row.file, "second row for the clip"))
+            skipped.append(Skipped(row.clip, row.file, "second row for the clip"))
         elif not words:
             problem = "sentence without words"
-            left_out.append(LeftOut(row.clip, row.file, problem, repr(row.sentence)))
+            skipped.append(Skipped(row.clip, row.file, problem, repr(row.sentence)))
         else:
             fields = {"spk_id": row.speaker, "wrd": words}
             recordings.append(Recording(row.clip, row.file, fields))
         seen.add(row.clip)
-    return recordings, left_out
+    return recordings, skipped
 
 
 def _report_characters(unknown, language, path):

@@ -7,7 +7,7 @@ import glob
 import os
 from pathlib import Path
 
-from summarymixing_sb.data.manifests import LeftOut, Recording, find_files, write_manifests
+from summarymixing_sb.data.manifests import Recording, Skipped, find_files, write_manifests
 from summarymixing_sb.data.splits import manifests_of
 
 SAMPLE_RATE = 16000  # Hz, of every LibriSpeech recording
@@ -29,7 +29,7 @@ def prepare_librispeech(
     They are ``train.csv``, all training splits in one, and ``<split>.csv`` for each dev and test
     split, with the columns ID, duration (seconds), wav (absolute path), spk_id and wrd (upper
     case). Every recording is decoded once; those that cannot be used are named in the log and
-    listed in ``left_out.csv``. A second call does nothing while files and splits are the same.
+    listed in ``skipped.csv``. A second call does nothing while files and splits are the same.
 
     Parameters
     ----------
@@ -81,33 +81,33 @@ def read_split(files):
     -------
     recordings : list[Recording]
         Utterances that have both.
-    left_out : list[LeftOut]
+    skipped : list[Skipped]
         Audio without transcript, transcripts without audio, without words, or given twice.
     """
     audio = {(path.parent, path.stem): path for path in map(Path, files) if path.suffix == ".flac"}
-    recordings, left_out, seen = [], [], set()
+    recordings, skipped, seen = [], [], set()
     for transcript in (Path(path) for path in files if path.endswith(".trans.txt")):
         for line in _lines(transcript):
             utterance, _, words = line.partition(" ")
             key = (transcript.parent, utterance)
             if key in seen:
-                left_out.append(LeftOut(utterance, str(transcript), "second transcript"))
+                skipped.append(Skipped(utterance, str(transcript), "second transcript"))
                 continue
             seen.add(key)
             if key not in audio:
-                left_out.append(LeftOut(utterance, str(transcript), "transcript without audio"))
+                skipped.append(Skipped(utterance, str(transcript), "transcript without audio"))
             elif not words.strip():
-                left_out.append(LeftOut(utterance, str(transcript), "transcript without words"))
+                skipped.append(Skipped(utterance, str(transcript), "transcript without words"))
             else:
                 speaker = transcript.parent.parent.name
                 fields = {"spk_id": speaker, "wrd": " ".join(words.split()).upper()}
                 recordings.append(Recording(utterance, str(audio[key]), fields))
-    left_out += [
-        LeftOut(path.stem, str(path), "audio without transcript")
+    skipped += [
+        Skipped(path.stem, str(path), "audio without transcript")
         for key, path in audio.items()
         if key not in seen
     ]
-    return recordings, left_out
+    return recordings, skipped
 
 
 def _lines(transcript):

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from summarymixing_sb.data.manifests import LeftOut, Recording, write_manifests
+from summarymixing_sb.data.manifests import Recording, Skipped, write_manifests
 from summarymixing_sb.data.semantics import Semantics, parse_annotation, to_string
 from summarymixing_sb.data.splits import manifests_of
 
@@ -37,7 +37,7 @@ def prepare_slurp(
     the official ones do not), wrd (the sentence, lower case), intent (``scenario_action``),
     semantics (what `summarymixing_sb.data.semantics.to_string` writes) and slurp_id (the
     sentence's). Every recording is decoded once; those that cannot be used are named in the log
-    and listed in ``left_out.csv``. A second call does nothing while files and arguments are the
+    and listed in ``skipped.csv``. A second call does nothing while files and arguments are the
     same.
 
     Parameters
@@ -148,24 +148,24 @@ def read_split(annotations, audio):
     -------
     recordings : list[Recording]
         Those that have an audio file and an annotation that can be read.
-    left_out : list[LeftOut]
+    skipped : list[Skipped]
         Files that are not there or are named twice, and annotations that cannot be read.
     """
-    recordings, left_out, seen = [], [], set()
+    recordings, skipped, seen = [], [], set()
     for path, speaker, sentence in audio:
         name = Path(path).stem
         try:
             if path in seen:
-                left_out.append(LeftOut(name, str(annotations), "named twice"))
+                skipped.append(Skipped(name, str(annotations), "named twice"))
             elif not os.path.isfile(path):
-                left_out.append(LeftOut(name, path, "missing audio"))
+                skipped.append(Skipped(name, path, "missing audio"))
             else:
                 recordings.append(Recording(name, path, _fields(speaker, sentence)))
         except ValueError as error:
-            problem = LeftOut(name, str(annotations), "unreadable annotation", str(error))
-            left_out.append(problem)
+            problem = Skipped(name, str(annotations), "unreadable annotation", str(error))
+            skipped.append(problem)
         seen.add(path)
-    return recordings, left_out
+    return recordings, skipped
 
 
 def _fields(speaker, sentence):

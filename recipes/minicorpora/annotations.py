@@ -19,7 +19,7 @@ def draw_annotations(counts, seed):
     Parameters
     ----------
     counts : dict of str to int
-        Number of sentences of train, train_synthetic, devel and test; a split of 0 is left out.
+        Number of sentences of train, train_synthetic, devel and test; a split of 0 is skipped.
     seed : int
         Seed of every choice, 0 or more.
 

@@ -1,8 +1,9 @@
 """What a corpus folder holds: a JSON file that keeps two corpora from mixing in one folder."""
 
 import json
-import os
 import shutil
+
+from summarymixing_sb.files import atomic_open
 
 NAME = "manifest.json"
 
@@ -74,6 +75,5 @@ def _write(path, parameters, contents, statistics):
     text = json.dumps(
         {"parameters": parameters, "contents": list(contents), "statistics": statistics}, indent=2
     )
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(text + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    with atomic_open(path) as file:
+        file.write(text + "\n")

@@ -48,7 +48,7 @@ def make_slurp(output, annotations, speakers=None, far=FAR, seed=0, workers=None
     annotations : dict of str to list of dict
         What is said: ``{split: annotations}`` with splits of `SPLITS`, from
         `annotations.draw_annotations` or `annotations.read_annotations`. The recordings that they
-        name are replaced by those that are made. A sentence that makes no sound is left out, with
+        name are replaced by those that are made. A sentence that makes no sound is skipped, with
         a warning.
     speakers : dict of str to int, optional
         Speakers of train (and train_synthetic), devel and test, those of `SIZES` if not given. A
@@ -88,7 +88,7 @@ def make_slurp(output, annotations, speakers=None, far=FAR, seed=0, workers=None
     if not annotations:
         raise ValueError("annotations name no split, so there is nothing to say")
     speakers = {**{split: count for split, (_, count) in SIZES.items()}, **(speakers or {})}
-    annotations, left_out = _leave_out_silent(annotations)
+    annotations, skipped = _leave_out_silent(annotations)
     spoken = _cast(annotations, speakers, far, seed)
     folder = Path(output) / "SLURP"
 
@@ -101,7 +101,7 @@ def make_slurp(output, annotations, speakers=None, far=FAR, seed=0, workers=None
         }
         seconds = speak_all(paths, workers, progress)
         _write_annotations(folder / "dataset" / "slurp", annotations, spoken)
-        return _statistics(spoken, seconds, left_out)
+        return _statistics(spoken, seconds, skipped)
 
     parameters = {
         **{split: len(rows) for split, rows in annotations.items()},
@@ -115,20 +115,20 @@ def make_slurp(output, annotations, speakers=None, far=FAR, seed=0, workers=None
 
 def _leave_out_silent(annotations):
     """Return annotations without silent sentences, and ``{split: silent sentences}``."""
-    heard, left_out = {}, {}
+    heard, skipped = {}, {}
     for split, rows in sorted(annotations.items(), key=lambda item: SPLITS.index(item[0])):
-        left_out[split] = silent(row["sentence"] for row in rows)
-        heard[split] = [row for row in rows if row["sentence"] not in left_out[split]]
-        if left_out[split]:
+        skipped[split] = silent(row["sentence"] for row in rows)
+        heard[split] = [row for row in rows if row["sentence"] not in skipped[split]]
+        if skipped[split]:
             logger.warning(
-                "%s: %d sentences make no sound and are left out: %s",
+                "%s: %d sentences make no sound and are skipped: %s",
                 split,
-                len(left_out[split]),
-                left_out[split],
+                len(skipped[split]),
+                skipped[split],
             )
         if not heard[split]:
             raise ValueError(f"{split} has no sentence that can be spoken")
-    return heard, left_out
+    return heard, skipped
 
 
 def _cast(annotations, speakers, far, seed):
@@ -189,7 +189,7 @@ def _write_annotations(folder, annotations, spoken):
                 lines.write(json.dumps({**row, "recordings": named}) + "\n")
 
 
-def _statistics(spoken, seconds, left_out):
+def _statistics(spoken, seconds, skipped):
     """Count what `make_slurp` returns."""
     corpus = {}
     for split, said in spoken.items():
@@ -205,7 +205,7 @@ def _statistics(spoken, seconds, left_out):
             **counted,
             "sentences": len(spoken[split]),
             "recordings": counted["sentences"],
-            "silent": left_out[split],
+            "silent": skipped[split],
         }
         for split, counted in statistics_of(corpus, seconds).items()
     }

@@ -2,7 +2,7 @@
 
 A variant is what a listener takes for a person (formants, pitch, timbre). The three splits share
 the accents and no variant, so the voices of dev and test are never heard in training. Variants that
-whisper, croak, distort or play a robot are left out.
+whisper, croak, distort or play a robot are skipped.
 """
 
 from dataclasses import dataclass

@@ -115,9 +115,9 @@ def filter_utterances(data, targets, hparams):
         else:
             reasons[problem] += 1
     counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-    logger.info(f"{len(kept)} of {len(data)} utterances to train on; left out: {counted or 'none'}")
+    logger.info(f"{len(kept)} of {len(data)} utterances to train on; skipped: {counted or 'none'}")
     if not kept:
-        raise ValueError(f"no utterance is left to train on; left out: {counted or 'none'}")
+        raise ValueError(f"no utterance is left to train on; skipped: {counted or 'none'}")
     return kept
 
 

@@ -1,4 +1,4 @@
-"""Whether files made earlier are still right: a stamp of what they were made from and hold."""
+"""Fingerprints of derived files, by which they are made again only when they are out of date."""
 
 import hashlib
 import json
@@ -7,15 +7,13 @@ from pathlib import Path
 
 from summarymixing_sb.files import atomic_open, digest
 
-STAMP_FILE = "preparation.json"
-
 
 def signature(sources):
-    """One hash over the names, sizes and times of change of many files.
+    """Hash the names, sizes and times of change of many files.
 
     Parameters
     ----------
-    sources : dict[str, list[str]]
+    sources : dict of str to list of str
         Groups of absolute paths. A path that leads nowhere counts as a file without size.
 
     Returns
@@ -35,116 +33,89 @@ def signature(sources):
     return names.hexdigest()
 
 
-def read_stamp(folder):
-    """Read what a preparation recorded of itself.
+class Fingerprint:
+    """Record of what files were made from and of what they hold, kept as JSON beside them.
+
+    The hashes of the files are part of it, so a file that was edited or removed counts as out of
+    date, as does one whose making was broken off.
 
     Parameters
     ----------
-    folder : str or Path
-        Folder of the prepared files.
-
-    Returns
-    -------
-    dict
-        ``options``, ``inputs``, ``written``, ``summary`` and ``annotated``, as `Stamp` has them.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing was prepared there.
-    """
-    path = Path(folder) / STAMP_FILE
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no {path}: no data were prepared in this folder")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-class Stamp:
-    """What a preparation was made from and what it wrote, kept as JSON beside its files.
-
-    The files' own hashes are in it, so a CSV that was edited, removed or belongs to a
-    preparation that was broken off counts as outdated too.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Folder of the prepared files.
+    path : str or Path
+        The JSON file, in the folder of the files.
     options : dict
-        The choices that decide what they hold; must be representable as JSON.
+        The choices that decide what the files hold; must be representable as JSON.
     inputs : str
-        `signature` of the files they are made from.
+        A hash of what they are made from, such as a `signature`.
+    inputs_name : str
+        What `inputs` stands for, in the plural, for log lines.
 
     Attributes
     ----------
-    summary : list[str]
-        The lines given to `write` by the preparation whose files are there.
+    recorded : dict
+        The record of the last `write`: ``options``, ``inputs``, ``written`` and the notes; empty
+        if there is none.
     """
 
-    def __init__(self, folder, options, inputs):
-        self.folder = Path(folder)
-        self.path = self.folder / STAMP_FILE
+    def __init__(self, path, options, inputs, inputs_name):
+        self.path = Path(path)
+        self.inputs_name = inputs_name
         self._options = json.loads(json.dumps(options))  # as they come back from the file
         self._inputs = inputs
-        self._earlier = self._read()
+        self.recorded = self._read()
 
     def _read(self):
         try:
-            earlier = read_stamp(self.folder)
+            recorded = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return earlier if isinstance(earlier, dict) else {}
-
-    @property
-    def summary(self):
-        return self._earlier.get("summary", [])
+        return recorded if isinstance(recorded, dict) else {}
 
     def why_outdated(self):
-        """Why the files must be made again.
+        """Say why the files must be made again.
 
         Returns
         -------
         str or None
-            The reason, for a log line; None if they are still right.
+            The reason, for a log line; None if they are up to date.
         """
-        if not self._earlier:
+        if not self.recorded:
             return "nothing prepared there yet"
-        earlier = self._earlier.get("options")
-        if earlier != self._options:
-            earlier = earlier if isinstance(earlier, dict) else {}
-            keys = {*earlier, *self._options}
-            changed = sorted(k for k in keys if earlier.get(k) != self._options.get(k))
+        options = self.recorded.get("options")
+        if options != self._options:
+            options = options if isinstance(options, dict) else {}
+            keys = {*options, *self._options}
+            changed = sorted(k for k in keys if options.get(k) != self._options.get(k))
             return f"changed since: {', '.join(changed)}"
-        if self._earlier.get("inputs") != self._inputs:
-            return "files of the data set changed since"
-        for name, content in self._earlier.get("written", {}).items():
+        if self.recorded.get("inputs") != self._inputs:
+            return f"{self.inputs_name} changed since"
+        for name, content in self.recorded.get("written", {}).items():
             try:
-                if digest(self.folder / name) != content:
+                if digest(self.path.parent / name) != content:
                     return f"{name} was changed since"
             except OSError:
                 return f"{name} is missing"
         return None
 
-    def write(self, written, summary, annotated):
-        """Record a preparation, as its last step, and drop what an earlier one left behind.
+    def write(self, names, **notes):
+        """Record files that were made, as the last step, and remove those made before and not now.
 
         Parameters
         ----------
-        written : dict[str, str]
-            Name and `digest` of every file written into the folder.
-        summary : list[str]
-            Lines to show again when the files are found up to date.
-        annotated : dict[str, int]
-            Number of recordings that the annotations of each split name.
+        names : iterable of str
+            Every file written into the folder.
+        **notes
+            Whatever else the record is to hold, as JSON.
         """
-        for name in self._earlier.get("written", {}).keys() - written.keys():
-            (self.folder / name).unlink(missing_ok=True)
-        stamp = {
+        folder = self.path.parent
+        written = {name: digest(folder / name) for name in names}
+        for name in self.recorded.get("written", {}).keys() - written.keys():
+            (folder / name).unlink(missing_ok=True)
+        self.recorded = {
             "options": self._options,
             "inputs": self._inputs,
             "written": written,
-            "summary": summary,
-            "annotated": annotated,
+            **notes,
         }
         with atomic_open(self.path) as file:
-            file.write(json.dumps(stamp, indent=2) + "\n")
-        self._earlier = stamp
+            file.write(json.dumps(self.recorded, indent=2) + "\n")

@@ -7,6 +7,7 @@ one CSV per manifest, and prepares again whenever the files, the options or the 
 
 import csv
 import glob
+import json
 import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +19,13 @@ from speechbrain.utils.logger import get_logger
 from speechbrain.utils.parallel import get_available_cpu_count, parallel_map
 
 from summarymixing_sb.data.audio import probe_audio
-from summarymixing_sb.data.fingerprint import Stamp, read_stamp, signature
-from summarymixing_sb.files import atomic_open, digest
+from summarymixing_sb.data.fingerprint import Fingerprint, signature
+from summarymixing_sb.files import atomic_open
 
 logger = get_logger(__name__)
 
-LEFT_OUT_FILE = "left_out.csv"
+SKIPPED_FILE = "skipped.csv"
+FINGERPRINT_FILE = "preparation.json"
 NAMES_PER_LOG_LINE = 10
 
 
@@ -47,7 +49,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Skipped:
     """One recording or file that goes into no manifest, and why.
 
     Attributes
@@ -96,8 +98,8 @@ def write_manifests(
 ):
     """Write one CSV per manifest, unless the CSV files there are still right.
 
-    Also written: ``left_out.csv`` (what went into no manifest, and why) and the stamp by which
-    the next call knows whether anything changed. Each file appears whole or not at all.
+    Also written: ``skipped.csv`` (what went into no manifest, and why) and the fingerprint by
+    which the next call knows whether anything changed. Each file appears whole or not at all.
 
     Parameters
     ----------
@@ -108,20 +110,20 @@ def write_manifests(
     sources : dict[str, list[str]]
         Every file, audio and annotation, that each of these splits depends on.
     read_split : callable
-        ``read_split(split) -> (recordings, left_out)``: the annotations of one split as a list
-        of `Recording`, and a list of `LeftOut` for what they do not allow to use.
+        ``read_split(split) -> (recordings, skipped)``: the annotations of one split as a list
+        of `Recording`, and a list of `Skipped` for what they do not allow to use.
     options : dict
         Whatever else decides what the CSV files hold; must be representable as JSON.
     sample_rate : int, optional
         The only sampling rate, in Hz, that is accepted, and then with one channel only; any rate
         and any number of channels if None.
     complete : collection of str
-        Splits of which nothing may be left out, since their scores would change.
+        Splits of which nothing may be skipped, since their scores would change.
 
     Raises
     ------
     ValueError
-        If no usable recording is left in a split, anything is left out of one that must be
+        If no usable recording is left in a split, anything is missing from one that must be
         complete, or an ID would be twice in one CSV. Nothing is written then.
     """
     save_folder = Path(save_folder)
@@ -132,11 +134,14 @@ def write_manifests(
         "sample_rate": sample_rate,
         "complete": sorted(complete),
     }
-    stamp = Stamp(save_folder, options, signature(sources))
-    outdated = stamp.why_outdated()
+    inputs = signature(sources)
+    fingerprint = Fingerprint(
+        save_folder / FINGERPRINT_FILE, options, inputs, "files of the data set"
+    )
+    outdated = fingerprint.why_outdated()
     if outdated is None:
         logger.info(f"The data in {save_folder} is up to date:")
-        for line in stamp.summary:
+        for line in fingerprint.recorded["summary"]:
             logger.info(line)
         return
     logger.info(f"Preparing the data in {save_folder} ({outdated}).")
@@ -147,21 +152,24 @@ def write_manifests(
     for split, (recordings, unusable) in annotated.items():
         usable[split], undecodable = _decode(split, recordings, sample_rate)
         missing[split] = [*unusable, *undecodable]
-        _log_left_out(split, missing[split], save_folder / LEFT_OUT_FILE)
+        _log_skipped(split, missing[split], save_folder / SKIPPED_FILE)
         if not usable[split]:
             raise ValueError(_nothing_usable(split, missing[split]))
         summary.append(_summary_line(split, usable[split], len(missing[split])))
         logger.info(summary[-1])
     _refuse_incomplete({split: missing[split] for split in missing if split in complete})
 
-    written = {}
     for name, members in manifests.items():
         rows = [row for split in members for row in usable[split]]
-        written[f"{name}.csv"] = _write_csv(save_folder / f"{name}.csv", list(rows[0]), rows)
+        _write_csv(save_folder / f"{name}.csv", list(rows[0]), rows)
     columns = ["ID", "path", "split", "reason"]
     reports = [_report_row(split, case) for split in missing for case in missing[split]]
-    written[LEFT_OUT_FILE] = _write_csv(save_folder / LEFT_OUT_FILE, columns, reports)
-    stamp.write(written, summary, {split: _count(*found) for split, found in annotated.items()})
+    _write_csv(save_folder / SKIPPED_FILE, columns, reports)
+    fingerprint.write(
+        [*(f"{name}.csv" for name in manifests), SKIPPED_FILE],
+        summary=summary,
+        annotated={split: _count(*found) for split, found in annotated.items()},
+    )
 
 
 def read_manifest(path):
@@ -185,7 +193,7 @@ def read_manifest(path):
 
 
 def annotated_counts(save_folder):
-    """How many recordings each split has by its annotations, those left out included.
+    """How many recordings each split has by its annotations, those skipped included.
 
     Parameters
     ----------
@@ -202,17 +210,20 @@ def annotated_counts(save_folder):
     FileNotFoundError
         If nothing was prepared there.
     """
-    return read_stamp(save_folder)["annotated"]
+    path = Path(save_folder) / FINGERPRINT_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {path}: no data were prepared in this folder")
+    return json.loads(path.read_text(encoding="utf-8"))["annotated"]
 
 
-def _count(recordings, left_out):
+def _count(recordings, skipped):
     """Number of recordings that annotations name; one that they name twice counts once."""
-    return len({case.id for case in (*recordings, *left_out)})
+    return len({case.id for case in (*recordings, *skipped)})
 
 
 def _refuse_incomplete(missing):
-    """Raise if anything was left out of splits that must be complete."""
-    cases = [(split, case) for split, left_out in missing.items() for case in left_out]
+    """Raise if anything was skipped in splits that must be complete."""
+    cases = [(split, case) for split, skipped in missing.items() for case in skipped]
     if not cases:
         return
     counts = ", ".join(f"{len(left)} of {split}" for split, left in missing.items() if left)
@@ -225,7 +236,7 @@ def _refuse_incomplete(missing):
     raise ValueError(
         f"Recordings to evaluate on are missing or cannot be used: {counts}. Without them the "
         f"error rates are not those of the whole set. They are {named}. Mend the data, or say "
-        f"allow_incomplete_evaluation=True: they are then left out and listed in {LEFT_OUT_FILE}."
+        f"allow_incomplete_evaluation=True: they are then skipped and listed in {SKIPPED_FILE}."
     )
 
 
@@ -243,7 +254,7 @@ def _refuse_repeated_ids(manifests, annotated):
 
 
 def _decode(split, recordings, sample_rate):
-    """CSV rows of the recordings that decode, and a `LeftOut` for each of the others."""
+    """CSV rows of the recordings that decode, and a `Skipped` for each of the others."""
     logger.info(f"{split}: decoding {len(recordings)} recordings.")
     # Threads, because soundfile decodes outside the interpreter's lock: as fast as processes,
     # and nothing is forked from a process that may already hold a GPU.
@@ -254,61 +265,58 @@ def _decode(split, recordings, sample_rate):
             executor=pool,
             progress_bar_kwargs={"desc": split, "unit": "file", "disable": None},
         )
-        rows, left_out = [], []
+        rows, skipped = [], []
         for recording, (seconds, problem, detail) in zip(recordings, probes):
             if problem:
-                left_out.append(LeftOut(recording.id, recording.path, problem, detail))
+                skipped.append(Skipped(recording.id, recording.path, problem, detail))
                 continue
             row = {"ID": recording.id, "duration": seconds, "wav": recording.path}
             rows.append({**row, **recording.fields})
-    return rows, left_out
+    return rows, skipped
 
 
-def _by_problem(left_out):
+def _by_problem(skipped):
     """The cases of each kind of problem, most frequent kind first."""
     kinds = defaultdict(list)
-    for case in left_out:
+    for case in skipped:
         kinds[case.problem].append(case)
     return dict(sorted(kinds.items(), key=lambda item: -len(item[1])))
 
 
-def _log_left_out(split, left_out, full_list):
+def _log_skipped(split, skipped, full_list):
     """One warning per kind of problem: how many there are, and the names of some."""
-    for problem, cases in _by_problem(left_out).items():
+    for problem, cases in _by_problem(skipped).items():
         names = ", ".join(case.id for case in cases[:NAMES_PER_LOG_LINE])
         if len(cases) > NAMES_PER_LOG_LINE:
             names += f", and {len(cases) - NAMES_PER_LOG_LINE} more in {full_list}"
-        logger.warning(f"{split}: {len(cases)} left out, {problem}: {names}")
+        logger.warning(f"{split}: {len(cases)} skipped, {problem}: {names}")
 
 
-def _nothing_usable(split, left_out):
-    """Text of the error for a split whose every recording was left out."""
-    kinds = _by_problem(left_out)
+def _nothing_usable(split, skipped):
+    """Text of the error for a split whose every recording was skipped."""
+    kinds = _by_problem(skipped)
     reasons = "; ".join(f"{len(cases)} x {kind}" for kind, cases in kinds.items())
-    example = f" For example {left_out[0].path}." if left_out else ""
+    example = f" For example {skipped[0].path}." if skipped else ""
     reasons = reasons or "its annotations name none"
     return f"No usable recording in split '{split}': {reasons}.{example}"
 
 
 def _report_row(split, case):
-    """The row of ``left_out.csv`` for one case."""
+    """The row of ``skipped.csv`` for one case."""
     reason = f"{case.problem}: {case.detail}" if case.detail else case.problem
     return {"ID": case.id, "path": case.path, "split": split, "reason": reason}
 
 
-def _summary_line(split, rows, left_out):
+def _summary_line(split, rows, skipped):
     """What a split amounts to, in one line."""
     hours = sum(row["duration"] for row in rows) / 3600
     speakers = len({row["spk_id"] for row in rows})
-    return (
-        f"{split}: {len(rows)} utterances, {hours:.2f} h, {speakers} speakers; {left_out} left out"
-    )
+    return f"{split}: {len(rows)} utterances, {hours:.2f} h, {speakers} speakers; {skipped} skipped"
 
 
 def _write_csv(path, columns, rows):
-    """Write a CSV whole or not at all; returns the hash of its content."""
+    """Write a CSV whole or not at all."""
     with atomic_open(path) as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
-    return digest(path)

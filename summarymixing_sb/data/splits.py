@@ -44,8 +44,8 @@ def manifests_of(train_splits, valid_splits, test_splits):
     if not any(groups.values()):
         raise ValueError("train_splits, valid_splits and test_splits are all empty.")
     evaluated = [*valid_splits, *test_splits]
-    if "left_out" in evaluated:
-        raise ValueError("A split to evaluate on called 'left_out': that CSV is taken.")
+    if "skipped" in evaluated:
+        raise ValueError("A split to evaluate on called 'skipped': that CSV is taken.")
     if "train" in evaluated and list(train_splits) not in ([], ["train"]):
         raise ValueError(f"To evaluate on 'train', train on it alone, not on {list(train_splits)}.")
     for split in set(train_splits).intersection(evaluated):

@@ -10,14 +10,14 @@ from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.fetching import fetch
 from speechbrain.utils.logger import get_logger
 
+from summarymixing_sb.data.fingerprint import Fingerprint
 from summarymixing_sb.data.manifests import read_manifest
-from summarymixing_sb.files import atomic_open
 
 logger = get_logger(__name__)
 
 #: SentencePiece's character for a space.
 WORD_BOUNDARY = "\N{LOWER ONE EIGHTH BLOCK}"
-TRAINED_ON = "trained_on.txt"
+FINGERPRINT_FILE = "trained_on.json"
 
 
 def fetch_tokenizer(source, folder):
@@ -155,16 +155,18 @@ def _train_if_stale(file, train_csv, options, keep):
     if file.is_file() and not Path(train_csv).is_file():
         return  # testing, where the training data are not
     texts = "\n".join(row[options["column"]] for row in read_manifest(train_csv))
-    fingerprint = hashlib.sha256(f"{options}\n{texts}".encode()).hexdigest()
-    note = file.parent / TRAINED_ON
-    known = note.read_text(encoding="utf-8") if note.is_file() else None
-    if file.is_file() and known == fingerprint:
+    content = hashlib.sha256(texts.encode()).hexdigest()
+    note = file.parent / FINGERPRINT_FILE
+    fingerprint = Fingerprint(note, options, content, "training transcripts")
+    outdated = fingerprint.why_outdated()
+    if file.is_file() and outdated is None:
         return
     if file.is_file() and keep:
-        logger.warning(
-            f"the training transcripts changed; the tokenizer {file} stays, because there are "
-            "checkpoints of a model trained with it"
-        )
+        if fingerprint.recorded:  # earlier versions recorded nothing that can be told apart
+            logger.warning(
+                f"{outdated}; the tokenizer {file} stays, because there are checkpoints of a model "
+                "trained with it"
+            )
         return
     # SpeechBrain's class takes up whatever lies in its folder
     for stale in (file, file.parent / f"{Path(train_csv).stem}.txt"):
@@ -185,8 +187,7 @@ def _train_if_stale(file, train_csv, options, keep):
             f"output_neurons: no {options['kind']} tokenizer of {options['size']} pieces can be "
             f"trained on {train_csv}, its transcripts allow other sizes: {error}"
         ) from error
-    with atomic_open(note) as stream:
-        stream.write(fingerprint)
+    fingerprint.write([file.name])
 
 
 def _written_by_sentencepiece(symbols):

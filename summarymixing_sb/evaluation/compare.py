@@ -5,11 +5,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import jiwer
 import numpy as np
-from kaldialign import bootstrap_wer_ci, edit_distance
+from kaldialign import bootstrap_wer_ci
 
 from summarymixing_sb.evaluation.bootstrap import bootstrap_interval, error_rate_interval
 from summarymixing_sb.evaluation.by_length import plot_by_length
+from summarymixing_sb.evaluation.scoring import count_errors
 from summarymixing_sb.files import atomic_open
 
 MOST_DIFFERENT = 10
@@ -141,7 +143,10 @@ def compare(a: Run, b: Run) -> Comparison:
         raise ValueError(f"{a.path} and {b.path} have no utterance with words in common")
     hypotheses = [[run.hypotheses[key] for key in ids] for run in (a, b)]
     errors = np.array(
-        [[edit_distance(r, h)["total"] for h in pair] for r, *pair in zip(references, *hypotheses)]
+        [
+            [count_errors(jiwer.process_words(" ".join(r), " ".join(h))) for h in pair]
+            for r, *pair in zip(references, *hypotheses)
+        ]
     )
     words = np.array([len(reference) for reference in references])
     wer = tuple(float(rate) for rate in 100 * errors.sum(0) / words.sum())
@@ -173,7 +178,7 @@ def report(a: Run, b: Run, result: Comparison) -> str:
     lines.append(f"{len(result.ids)} utterances of {_named(a)}, {result.words.sum()} words")
     for run, name, count in zip((a, b), "AB", result.only):
         if count:
-            lines.append(f"left out: {count} utterances that only {name} ({run.path}) scored")
+            lines.append(f"skipped: {count} utterances that only {name} ({run.path}) scored")
     lines += [
         f"WER of A    {result.wer[0]:6.2f} %  {_interval(result.intervals[0])}",
         f"WER of B    {result.wer[1]:6.2f} %  {_interval(result.intervals[1])}",

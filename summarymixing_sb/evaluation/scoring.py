@@ -11,6 +11,25 @@ def as_text(utterance):
     return " ".join(words)
 
 
+def count_errors(measures):
+    """Substitutions, deletions and insertions of what jiwer aligned.
+
+    Parameters
+    ----------
+    measures : jiwer.WordOutput or jiwer.CharacterOutput
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> count_errors(jiwer.process_words("THE CAT SAT", "A CAT SAT DOWN"))
+    2
+    """
+    return measures.substitutions + measures.deletions + measures.insertions
+
+
 def score(references: Sequence, hypotheses: Sequence) -> dict:
     """Score hypotheses against references, with jiwer.
 

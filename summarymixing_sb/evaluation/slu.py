@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import jiwer
 import numpy as np
-from kaldialign import edit_distance
 
 from summarymixing_sb.data.semantics import Semantics
 from summarymixing_sb.evaluation.bootstrap import bootstrap_interval
+from summarymixing_sb.evaluation.scoring import count_errors
 from summarymixing_sb.files import atomic_open
 
 _NOTHING = Semantics("", "")
@@ -145,7 +145,9 @@ def word_distance(reference: str, prediction: str) -> float:
 
 def character_distance(reference: str, prediction: str) -> float:
     """Edit distance of the characters over the length of the longer filler, 0 to 1."""
-    return edit_distance(reference, prediction)["total"] / max(len(reference), len(prediction))
+    return count_errors(jiwer.process_characters(reference, prediction)) / max(
+        len(reference), len(prediction)
+    )
 
 
 def slurp_tokens(filler: str) -> str:

@@ -1,4 +1,4 @@
-"""The data pipeline: what is left out, what is refused, how batches are made."""
+"""The data pipeline: what is skipped, what is refused, how batches are made."""
 
 import csv
 import logging
@@ -67,7 +67,7 @@ def test_ctc_needs_a_frame_between_equal_tokens(tokenizer, targets, hparams):
 
 
 def test_nothing_left(targets, hparams):
-    with pytest.raises(ValueError, match="no utterance is left to train on; left out: 1 longer"):
+    with pytest.raises(ValueError, match="no utterance is left to train on; skipped: 1 longer"):
         filter_utterances({"long": utterance(11.0)}, targets, hparams)
 
 

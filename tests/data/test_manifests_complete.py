@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from summarymixing_sb.data.manifests import (
-    LeftOut,
     Recording,
+    Skipped,
     annotated_counts,
     write_manifests,
 )
@@ -73,7 +73,7 @@ def test_train_may_always_be_incomplete(prepare):
     (prepare.audio / "train2.flac").write_bytes(b"")
     save = prepare(complete=["dev", "test"])
     assert len(rows(save / "train.csv")) == 3
-    assert [row["ID"] for row in rows(save / "left_out.csv")] == ["train2"]
+    assert [row["ID"] for row in rows(save / "skipped.csv")] == ["train2"]
 
 
 def test_incomplete_splits_pass_when_allowed_and_the_number_of_the_whole_stays(prepare):
@@ -95,7 +95,7 @@ def test_what_was_allowed_once_is_not_allowed_for_ever(prepare):
 def test_what_annotations_alone_rule_out_counts_as_missing(prepare):
     def read_split(split):
         recordings, _ = prepare.read_split(split)
-        return recordings[1:], [LeftOut(f"{split}0", "x.tsv", "sentence without words")]
+        return recordings[1:], [Skipped(f"{split}0", "x.tsv", "sentence without words")]
 
     with pytest.raises(ValueError, match=r"test0 \(test, sentence without words: x\.tsv\)"):
         prepare(complete=["test"], read=read_split)
@@ -105,7 +105,7 @@ def test_what_annotations_alone_rule_out_counts_as_missing(prepare):
 def test_a_recording_named_twice_counts_once(prepare):
     def read_split(split):
         recordings, _ = prepare.read_split(split)
-        return recordings, [LeftOut(f"{split}0", "x.tsv", "second transcript")]
+        return recordings, [Skipped(f"{split}0", "x.tsv", "second transcript")]
 
     assert annotated_counts(prepare(read=read_split))["test"] == 4
 
@@ -113,7 +113,7 @@ def test_a_recording_named_twice_counts_once(prepare):
 def test_many_are_counted_and_ten_named(prepare):
     def read_split(split):
         recordings, _ = prepare.read_split(split)
-        return recordings, [LeftOut(f"lost{i:02}", "x.tsv", "clip missing") for i in range(15)]
+        return recordings, [Skipped(f"lost{i:02}", "x.tsv", "clip missing") for i in range(15)]
 
     with pytest.raises(ValueError, match=r"lost09 .*; and 5 more\.") as error:
         prepare(complete=["test"], read=read_split)

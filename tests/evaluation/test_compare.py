@@ -90,8 +90,8 @@ def test_pairing_makes_the_difference_surer(tmp_path):
 def test_report(runs):
     lines = report(*runs, compare(*runs)).splitlines()
     assert lines[2] == "22 utterances of LibriSpeech test-clean, 85 words"
-    assert lines[3].startswith("left out: 1 utterances that only A (")
-    assert lines[4].startswith("left out: 2 utterances that only B (")
+    assert lines[3].startswith("skipped: 1 utterances that only A (")
+    assert lines[4].startswith("skipped: 2 utterances that only B (")
     assert lines[7].startswith("B less A    -20.00 %  [")
     headings = [line for line in lines if "word errors of A" in line]
     assert headings == [

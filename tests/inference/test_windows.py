@@ -42,7 +42,7 @@ def test_each_frame_is_farthest_from_an_edge(frames):
         assert joined[frame] >= max(distances) - 1
 
 
-def test_what_is_behind_a_window_is_left_out():
+def test_what_is_behind_a_window_is_skipped():
     # a window that ends within the recording is encoded with one frame more
     parts = [torch.tensor([0, 1, 2, -1]), torch.tensor([3, 4, 5, -1]), torch.tensor([6])]
     assert join_windows(parts, [(0, 3), (3, 6), (6, 7)]).tolist() == [0, 1, 2, 3, 4, 5, 6]

@@ -63,7 +63,7 @@ def test_csv_of_each_release(columns, prepare, tmp_path):
     }
     assert [row["wrd"] for row in rows] == ["EEN TON NUMMER ÉÉN", "IS DIT TWEE", "FOTO'S VAN DRIE"]
     assert annotated_counts(save) == {"train": 3, "dev": 3, "test": 3}
-    assert read_csv(save / "left_out.csv") == []
+    assert read_csv(save / "skipped.csv") == []
 
 
 def test_durations_are_those_of_what_is_read(prepare, data):
@@ -191,17 +191,17 @@ def break_first(data, split, break_it):
 
 
 @pytest.mark.parametrize("break_it", BREAKS)
-def test_broken_training_clips_are_named_counted_and_left_out(break_it, prepare, data, log):
+def test_broken_training_clips_are_named_counted_and_skipped(break_it, prepare, data, log):
     clip, reason = break_first(data, "train", break_it)
     save = prepare()
     assert [row["ID"] for row in read_csv(save / "train.csv")] == [
         "common_voice_nl_001",
         "common_voice_nl_002",
     ]
-    report = read_csv(save / "left_out.csv")[0]
+    report = read_csv(save / "skipped.csv")[0]
     assert (report["ID"], report["path"], report["split"]) == (clip.stem, str(clip), "train")
     assert report["reason"].startswith(reason)
-    assert any(f"left out, {reason}: {clip.stem}" in message for message in log)
+    assert any(f"skipped, {reason}: {clip.stem}" in message for message in log)
 
 
 @pytest.mark.parametrize("break_it", BREAKS)
@@ -220,18 +220,18 @@ def test_second_row_for_a_clip(prepare, data):
     add_line(data / "nl", row(path="common_voice_nl_000.mp3", sentence="Anders"))
     save = prepare()
     assert read_csv(save / "train.csv")[0]["wrd"] == "EEN TON NUMMER ÉÉN"
-    assert read_csv(save / "left_out.csv")[0]["reason"] == "second row for the clip"
+    assert read_csv(save / "skipped.csv")[0]["reason"] == "second row for the clip"
 
 
 def test_row_without_clip(prepare, data):
     add_line(data / "nl", row(path="", sentence="Niemand"))
     add_line(data / "nl", row(path="../x.mp3", sentence="Elders"))
-    report = read_csv(prepare() / "left_out.csv")
+    report = read_csv(prepare() / "skipped.csv")
     assert [case["reason"] for case in report] == ["row without the name of a clip"] * 2
     assert report[0]["ID"] == f"{data / 'nl' / 'train.tsv'}, line 5"
 
 
-def test_nothing_is_left_out_for_its_length(prepare, data):
+def test_nothing_is_skipped_for_its_length(prepare, data):
     for split, number in (("train", 0), ("test", 2)):
         write_clip(data / "nl" / "clips" / f"common_voice_nl_{number}00.mp3", 31.0, 8000)
         table = data / "nl" / f"{split}.tsv"
@@ -345,6 +345,6 @@ def test_real_recordings(real_data, tmp_path):
         10,
         10,
     ]
-    assert read_csv(tmp_path / "left_out.csv") == []
+    assert read_csv(tmp_path / "skipped.csv") == []
     rates = {soundfile.info(row["wav"]).samplerate for row in read_csv(tmp_path / "train.csv")}
     assert 48000 in rates

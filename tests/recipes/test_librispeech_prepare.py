@@ -72,7 +72,7 @@ def test_csv_columns_and_content(prepare, data):
         "wrd": "A TONE NUMBER B",
     }
     assert len(read_csv(save / "dev-a.csv")) == 3
-    assert read_csv(save / "left_out.csv") == []
+    assert read_csv(save / "skipped.csv") == []
     assert not list(save.glob(".*"))  # no temporary file stays
 
 
@@ -91,8 +91,8 @@ def test_relative_data_folder_gives_absolute_paths(prepare, data, monkeypatch):
 
 def test_log_sums_up_each_split(prepare, log):
     prepare()
-    assert "train-a: 6 utterances, 0.00 h, 2 speakers; 0 left out" in log
-    assert "dev-a: 3 utterances, 0.00 h, 1 speakers; 0 left out" in log
+    assert "train-a: 6 utterances, 0.00 h, 2 speakers; 0 skipped" in log
+    assert "dev-a: 3 utterances, 0.00 h, 1 speakers; 0 skipped" in log
 
 
 def test_several_training_splits_are_merged(prepare, data):
@@ -107,7 +107,7 @@ def test_several_training_splits_are_merged(prepare, data):
 
 def test_test_splits_alone_suffice(prepare):
     save = prepare(train=[], dev=[], test=["dev-a"])
-    assert sorted(path.name for path in save.glob("*.csv")) == ["dev-a.csv", "left_out.csv"]
+    assert sorted(path.name for path in save.glob("*.csv")) == ["dev-a.csv", "skipped.csv"]
 
 
 # Each breaks the first utterance of train-a and gives the reason that must be reported.
@@ -192,18 +192,18 @@ BREAKS = [
 
 
 @pytest.mark.parametrize("break_it", BREAKS)
-def test_broken_recording_is_named_counted_and_left_out(break_it, prepare, data, log):
+def test_broken_recording_is_named_counted_and_skipped(break_it, prepare, data, log):
     chapter = data / "train-a" / "10" / "7"
     reason = break_it(chapter / "10-7-0000.flac", chapter / "10-7.trans.txt")
     save = prepare()
     assert "10-7-0000" not in [row["ID"] for row in read_csv(save / "train.csv")]
     assert len(read_csv(save / "train.csv")) == 5
-    (report,) = read_csv(save / "left_out.csv")
+    (report,) = read_csv(save / "skipped.csv")
     assert (report["ID"], report["split"]) == ("10-7-0000", "train-a")
     assert report["path"].startswith(str(chapter / "10-7"))
     assert report["reason"].startswith(reason)
-    assert f"train-a: 1 left out, {reason.split(':')[0]}: 10-7-0000" in log
-    assert "train-a: 5 utterances, 0.00 h, 2 speakers; 1 left out" in log
+    assert f"train-a: 1 skipped, {reason.split(':')[0]}: 10-7-0000" in log
+    assert "train-a: 5 utterances, 0.00 h, 2 speakers; 1 skipped" in log
 
 
 def test_truncation_is_seen_wherever_it_happens(data):
@@ -225,19 +225,19 @@ def test_probe_takes_other_formats_at_any_rate(tmp_path):
         assert seconds == pytest.approx(1.0, abs=0.1)  # an MP3 is padded to whole frames
 
 
-def test_second_transcript_is_left_out(prepare, data):
+def test_second_transcript_is_skipped(prepare, data):
     transcript = data / "train-a" / "10" / "7" / "10-7.trans.txt"
     transcript.write_text(transcript.read_text() + "10-7-0000 OTHER WORDS\n")
     save = prepare()
     assert read_csv(save / "train.csv")[0]["wrd"] == "A TONE NUMBER A"
-    assert read_csv(save / "left_out.csv")[0]["reason"] == "second transcript"
+    assert read_csv(save / "skipped.csv")[0]["reason"] == "second transcript"
 
 
 def test_hidden_files_are_ignored(prepare, data):
     chapter = data / "train-a" / "10" / "7"
     (chapter / "._10-7.trans.txt").write_bytes(b"\xff\xfe\x00")
     (chapter / "._10-7-0000.flac").write_bytes(b"\x00")
-    assert read_csv(prepare() / "left_out.csv") == []
+    assert read_csv(prepare() / "skipped.csv") == []
 
 
 def test_log_names_ten_and_the_file_all(prepare, data, log):
@@ -247,7 +247,7 @@ def test_log_names_ten_and_the_file_all(prepare, data, log):
     (line,) = [message for message in log if "audio without transcript" in message]
     assert "10-7-1009, and 2 more in" in line
     assert "10-7-1010" not in line
-    assert len(read_csv(save / "left_out.csv")) == 12
+    assert len(read_csv(save / "skipped.csv")) == 12
 
 
 def test_split_without_usable_recording_is_refused(prepare, data, tmp_path):
@@ -342,7 +342,7 @@ def test_nothing_changed_nothing_done(prepare, log):
     times = {path.name: path.stat().st_mtime_ns for path in save.iterdir()}
     prepare()
     assert not prepared_again(log)
-    assert "train-a: 6 utterances, 0.00 h, 2 speakers; 0 left out" in log
+    assert "train-a: 6 utterances, 0.00 h, 2 speakers; 0 skipped" in log
     assert {path.name: path.stat().st_mtime_ns for path in save.iterdir()} == times
 
 
@@ -360,7 +360,7 @@ def test_changed_audio_added_audio_and_removed_audio(prepare, data):
     write_flac(chapter / "10-7-0000.flac", 2.0)
     assert read_csv(prepare() / "train.csv")[0]["duration"] == "2.0"
     write_flac(chapter / "10-7-0009.flac")
-    assert len(read_csv(prepare() / "left_out.csv")) == 1
+    assert len(read_csv(prepare() / "skipped.csv")) == 1
     (chapter / "10-7-0000.flac").unlink()
     assert len(read_csv(prepare() / "train.csv")) == 5
 
@@ -374,7 +374,7 @@ def test_changed_splits_leave_no_csv_of_before(prepare, data, log):
     assert not (save / "dev-a.csv").exists()
 
 
-@pytest.mark.parametrize("name", ["train.csv", "left_out.csv", "preparation.json"])
+@pytest.mark.parametrize("name", ["train.csv", "skipped.csv", "preparation.json"])
 def test_edited_halved_or_removed_output(name, prepare):
     save = prepare()
     good = (save / name).read_bytes()
@@ -412,4 +412,4 @@ def test_real_recordings(real_data, tmp_path):
     rows = read_csv(tmp_path / "dev-clean.csv")
     assert len(rows) == 198
     assert sum(float(row["duration"]) for row in rows) / 3600 == pytest.approx(0.40, abs=0.005)
-    assert read_csv(tmp_path / "left_out.csv") == []
+    assert read_csv(tmp_path / "skipped.csv") == []

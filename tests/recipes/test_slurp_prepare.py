@@ -116,7 +116,7 @@ def test_csv_columns_and_content(prepare, data):
         semantics = from_string(row["semantics"])
         assert (semantics.intent, semantics.sentence) == (row["intent"], row["wrd"])
     assert len(read_csv(save / "devel.csv")) == len(read_csv(save / "test.csv")) == 6
-    assert read_csv(save / "left_out.csv") == []
+    assert read_csv(save / "skipped.csv") == []
     assert annotated_counts(save) == {"train": 6, "devel": 6, "test": 6}
 
 
@@ -190,16 +190,16 @@ BREAKS = [
 
 
 @pytest.mark.parametrize("break_it", BREAKS)
-def test_broken_training_recording_is_named_counted_and_left_out(break_it, prepare, data, log):
+def test_broken_training_recording_is_named_counted_and_skipped(break_it, prepare, data, log):
     flac = data / "audio" / "slurp_real" / "audio-10-headset.flac"
     reason = break_it(data, "train", flac)
     save = prepare()
-    (report,) = read_csv(save / "left_out.csv")
+    (report,) = read_csv(save / "skipped.csv")
     assert report["split"] == "train"
     assert report["ID"] in ("audio-10", "audio-10-headset")
     assert report["reason"].startswith(reason)
     assert Path(report["path"]) in (flac, jsonl(data, "train"))
-    assert any(f"1 left out, {reason.split(':')[0]}: {report['ID']}" in line for line in log)
+    assert any(f"1 skipped, {reason.split(':')[0]}: {report['ID']}" in line for line in log)
     left = len(read_csv(save / "train.csv"))
     assert left == annotated_counts(save)["train"] - (break_it is not repeated)
 
@@ -215,7 +215,7 @@ def test_broken_recording_to_evaluate_on_is_refused(break_it, split, prepare, da
         prepare()
     assert not list((tmp_path / "save").iterdir())
     save = prepare(allow_incomplete_evaluation=True)
-    (report,) = read_csv(save / "left_out.csv")
+    (report,) = read_csv(save / "skipped.csv")
     assert report["reason"].startswith(reason)
 
 

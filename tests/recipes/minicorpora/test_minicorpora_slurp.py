@@ -154,7 +154,7 @@ def test_the_corpus_is_made_once(corpus, monkeypatch):
 def test_given_annotations_are_spoken(given, tmp_path, capsys, caplog):
     main([str(tmp_path), "--annotations", f"test={given}", "--far=0", "--workers=1"])
     assert re.search(r"test +0\.00 +3 +3 ", capsys.readouterr().out)
-    assert "test: 1 sentences make no sound and are left out: ['...']" in caplog.text
+    assert "test: 1 sentences make no sound and are skipped: ['...']" in caplog.text
     assert [path.name for path in (tmp_path / "SLURP/dataset/slurp").iterdir()] == ["test.jsonl"]
     rows = rows_of(tmp_path, "test")
     assert [row["slurp_id"] for row in rows] == [7, 8, 7]
