@@ -49,7 +49,7 @@ def load_hparams(hparams_file, overrides):
 
 
 def _tag(node):
-    """The YAML tag of a node that ruamel loaded, or None."""
+    """Give the YAML tag of a node that ruamel loaded, or None."""
     return getattr(getattr(node, "tag", None), "value", None)
 
 

@@ -1,4 +1,4 @@
-"""What the texts say can be typed, and the figures they give, are true."""
+"""Commands of the READMEs can be typed, and the figures they give are true."""
 
 import csv
 import json

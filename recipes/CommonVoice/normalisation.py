@@ -1,6 +1,6 @@
 # Characters that look like others are what this file is about.
 # ruff: noqa: RUF001
-"""How CommonVoice's sentences become transcripts, by language: one table, and what reads it.
+"""Normalisation of CommonVoice's sentences to transcripts: a table of rules for each language.
 
 A transcript is in capitals, its words are joined by single blanks, and it holds only the letters
 of the language, digits, and what the table says stays within words. In every language:
@@ -119,7 +119,7 @@ def unknown_characters(sentence, language):
 
 
 def _in_capitals(sentence, language):
-    """The sentence in capitals and form NFKC, with plain apostrophes and no quotes of them."""
+    """Give the sentence in capitals and form NFKC, with plain apostrophes and no quotes of them."""
     capitals = SPELLINGS.get(language, DEFAULT).capitals
     text = unicodedata.normalize("NFKC", sentence.replace(_ACUTE, "'")).translate(_APOSTROPHES)
     text = "".join(capitals.get(c) or c.upper() for c in text)
@@ -129,7 +129,7 @@ def _in_capitals(sentence, language):
 
 @lru_cache
 def _replacements(language):
-    """What each character becomes, for ``str.translate``."""
+    """Map each character to what it becomes, for ``str.translate``."""
     return _Replacements(SPELLINGS.get(language, DEFAULT))
 
 

@@ -134,7 +134,7 @@ def _check_header(path, header):
 
 
 def _cells(line, header):
-    """The cells of a line by column; a sentence with tabs in it is put together again."""
+    """Give the cells of a line by column; a sentence with tabs in it is put together again."""
     sentence = header.index("sentence")
     surplus = len(line) - len(header)
     # Trailing empty cells are lost easily, by editors; a row that ends at its sentence, or before
@@ -150,7 +150,7 @@ def _cells(line, header):
 
 
 def _row(cells, clips, names, place):
-    """What a row says, and where its audio is."""
+    """Read a row, and find its audio."""
     stated = cells.get("path", "")
     stem, suffix = os.path.splitext(stated)
     if suffix.lower() not in (".mp3", ".flac", ".wav"):  # old releases leave the suffix away

@@ -140,7 +140,7 @@ def _check_data_folder(data_folder, splits):
 
 
 def _folder_meant(data_folder):
-    """The folder that holds the splits, if the user pointed some levels above or below it."""
+    """Give the folder that holds the splits, if the user pointed some levels above or below it."""
     if _matches(data_folder, "LibriSpeech/*/*/*/*.trans.txt"):
         return data_folder / "LibriSpeech"
     # A split, a speaker or a chapter: as many levels too low as the pattern is shorter.

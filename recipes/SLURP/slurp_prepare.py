@@ -169,7 +169,7 @@ def read_split(annotations, audio):
 
 
 def _fields(speaker, sentence):
-    """What the CSV files say about a recording of a sentence; raises if it cannot be read."""
+    """Make the CSV columns of a recording of a sentence; raise if it cannot be read."""
     parts = parse_annotation(sentence["sentence_annotation"])
     # from its parts and not from SLURP's own key `intent`, which lacks the scenario here and there
     semantics = Semantics(sentence["scenario"], sentence["action"], parts)
@@ -208,6 +208,6 @@ def _check_data_folder(data_folder, splits):
 
 
 def _folders_meant(data_folder):
-    """The folder that holds SLURP, if the user pointed some levels above or below it."""
+    """Give the folder that holds SLURP, if the user pointed some levels above or below it."""
     near = [*data_folder.glob("[!.]*"), *data_folder.parents[:2]]
     return [folder for folder in near if (folder / ANNOTATIONS).is_dir()][:1]

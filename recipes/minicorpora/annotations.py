@@ -1,4 +1,4 @@
-"""What SLURP writes about a sentence: drawn from our grammar, or read from a file of SLURP's."""
+"""SLURP annotations of sentences: drawn from our grammar, or read from a file of SLURP's."""
 
 import ctypes
 import json

@@ -1,4 +1,4 @@
-"""What every mini corpus has in common: it is spoken once, in parallel, and counted."""
+"""Speaking a corpus once, in parallel, and counting it: shared by all mini corpora."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What a corpus folder holds: a JSON file that keeps two corpora from mixing in one folder."""
+"""The manifest of a corpus folder, which keeps two corpora from mixing in one folder."""
 
 import json
 import shutil

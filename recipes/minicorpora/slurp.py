@@ -88,7 +88,7 @@ def make_slurp(output, annotations, speakers=None, far=FAR, seed=0, workers=None
     if not annotations:
         raise ValueError("annotations name no split, so there is nothing to say")
     speakers = {**{split: count for split, (_, count) in SIZES.items()}, **(speakers or {})}
-    annotations, skipped = _leave_out_silent(annotations)
+    annotations, skipped = _skip_silent(annotations)
     spoken = _cast(annotations, speakers, far, seed)
     folder = Path(output) / "SLURP"
 
@@ -113,7 +113,7 @@ def make_slurp(output, annotations, speakers=None, far=FAR, seed=0, workers=None
     return make_once(folder, parameters, spoken, CONTENTS, write)
 
 
-def _leave_out_silent(annotations):
+def _skip_silent(annotations):
     """Return annotations without silent sentences, and ``{split: silent sentences}``."""
     heard, skipped = {}, {}
     for split, rows in sorted(annotations.items(), key=lambda item: SPLITS.index(item[0])):

@@ -1,4 +1,4 @@
-"""Who says what and how: the plan of a corpus, and the waveform of each utterance in it.
+"""The plan of a corpus, sentence and voice by utterance, and the waveform of each utterance.
 
 The plan holds every random choice except the noise samples, which are drawn again from the
 utterance's own seed. So it does not matter in which process, or in which order, utterances are

@@ -1,4 +1,4 @@
-"""Who speaks: espeak-ng's accents of a language times its voice variants.
+"""The voices of a language: espeak-ng's accents times its voice variants.
 
 A variant is what a listener takes for a person (formants, pitch, timbre). The three splits share
 the accents and no variant, so the voices of dev and test are never heard in training. Variants that

@@ -1,4 +1,4 @@
-"""No time without the right numbers: every model is held against its reference first."""
+"""Comparison of every model with its reference before it is timed."""
 
 import copy
 from contextlib import contextmanager

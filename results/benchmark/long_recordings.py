@@ -1,4 +1,4 @@
-"""Whether a long recording is recognised alike in one pass, in windows and cut into utterances.
+"""Error rates of a long recording in one pass, in windows and cut into utterances.
 
 ``python -m results.benchmark.long_recordings RUN CHAPTER... --output FILE.csv`` joins
 the utterances of each chapter, a folder of LibriSpeech, to one recording.

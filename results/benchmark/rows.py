@@ -48,7 +48,7 @@ def read_rows(path):
 
 
 def row_key(row):
-    """What tells a row from another, as a tuple of str."""
+    """Give the cells that tell a row from another."""
     return tuple(str(row[column]) for column in KEY)
 
 
@@ -84,7 +84,7 @@ def write_rows(path, rows):
 
 
 def machine_columns():
-    """The columns that say with what, where and when rows were made."""
+    """Give the columns that say with what, where and when rows were made."""
     record = environment_record()
     versions = {name: value for name, value in record["versions"].items() if value}
     return {

@@ -114,7 +114,7 @@ def title(shared):
 
 
 def _ratio(row, table):
-    """A row's value divided by that of SummaryMixing at the same length, or None."""
+    """Give a row's value divided by that of SummaryMixing at the same length, or None."""
     if row["measured"] == "time":
         return float(row["ratio"]) if row["ratio"] not in ("", "nan") else None
     growth = {r["model"]: r["growth_mib"] for r in table if r["seconds"] == row["seconds"]}
@@ -140,7 +140,7 @@ def _cell(row, table):
 
 
 def _operations(rows):
-    """A table for each part, mode and encoder, if there are rows."""
+    """Give a table for each part, mode and encoder, if there are rows."""
     tables = {}
     for row in rows:
         cell = f"{row['gflop']} ({float(row['ratio']):.2f})"

@@ -169,7 +169,7 @@ def _runs_of(figure, command, runs):
 
 
 def _commands_block(rows):
-    """The commands of a table, as a shell takes them."""
+    """Give the commands of a table, as a shell takes them."""
     datasets = {command.dataset for row in rows for command in row.commands}
     lines = [f"D=--data_folder=/data/{dataset}" for dataset in sorted(datasets)]
     if any(figure.lm for row in rows for figure in row.figures if row.commands):
@@ -182,7 +182,7 @@ def _commands_block(rows):
 
 
 def _typed(row, command):
-    """What is typed to train a row and to test it as it was published."""
+    """Write the commands that train a row and test it as it was published."""
     variant = f", {command.variant}" if command.variant else ""
     what = [row.cells[key] for key in ("encoder", "mixer", "task", "model") if row.cells[key]]
     folder = "-".join([f"runs/{command.id}", *command.variant.split()])
@@ -201,7 +201,7 @@ def _typed(row, command):
 
 
 def _wrapped(words):
-    """A command on lines of readable length, as a shell takes it."""
+    """Break a command into lines of readable length, as a shell takes it."""
     lines = textwrap.wrap(
         " ".join(words),
         width=98,
@@ -258,13 +258,13 @@ def _plain(value):
 
 
 def _linked(run, score):
-    """A score and its interval, the score linked to the file of the run."""
+    """Give a score and its interval, the score linked to the file of the run."""
     figure, _, interval = _score(run, score).partition(" ")
     return f"[{figure}]({run['json']}) {interval}".strip()
 
 
 def _score(run, score):
-    """A score and its interval."""
+    """Write a score and its interval."""
     if not run[score]:
         return ""
     text = f"{float(run[score]):.2f}"
@@ -273,7 +273,7 @@ def _score(run, score):
 
 
 def _number(cell, unit, digits):
-    """A number in another unit, or nothing."""
+    """Write a number in another unit, or nothing."""
     return f"{float(cell) / unit:.{digits}f}" if cell else ""
 
 

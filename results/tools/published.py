@@ -95,7 +95,7 @@ class Command:
         return Path(self.yaml).parent.name
 
     def parsed(self):
-        """The overrides by key."""
+        """Give the overrides by key."""
         return _parse(self.root / self.yaml, self.overrides)
 
     def count_parameters(self):
@@ -209,13 +209,13 @@ def read_published(file, commands: Sequence[Command] = ()):
 
 @cache
 def _parse(file, overrides):
-    """Overrides by key, from how they are typed."""
+    """Read overrides, as they are typed, by key."""
     return parse_command_line([str(file), *shlex.split(overrides)])[2]
 
 
 @cache
 def _defaults(file):
-    """What a YAML file says without overrides."""
+    """Read a YAML file without overrides."""
     return read_settings(file, {"data_folder": "."})
 
 
@@ -231,7 +231,7 @@ def _count_parameters(file, overrides):
 
 
 def _figures(line):
-    """The figures in a line of the file."""
+    """Give the figures in a line of the file."""
     if line["metric"]:
         test_set, score = METRICS[line["metric"]]
         return [Figure(line["metric"], line["value"], test_set, score, lm=False)]
@@ -248,7 +248,7 @@ def _figures(line):
 
 
 def _essential(overrides, defaults):
-    """Overrides that change what is learned or measured."""
+    """Keep the overrides that change what is learned or measured."""
     return {
         key: value
         for key, value in overrides.items()

@@ -178,7 +178,7 @@ def main(argv=None):
 
 
 def _read(path):
-    """The JSON file of a run, with the keys that make it one."""
+    """Give the JSON file of a run, with the keys that make it one."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -91,7 +91,7 @@ def read_audio(path, sample_rate):
 
 @lru_cache(maxsize=16)
 def _resampler(rate, sample_rate):
-    """The converter between two rates, kept since making its kernel takes longer than a clip."""
+    """Give the converter between two rates; making its kernel takes longer than a clip."""
     return Resample(rate, sample_rate)
 
 

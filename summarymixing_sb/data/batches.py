@@ -150,7 +150,7 @@ def make_batches(dataset, hparams, stage):
 
 
 def _encoder_frames(durations, hparams):
-    """Encoder frames of each utterance, at the fastest speed perturbation."""
+    """Count the encoder frames of each utterance, at the fastest speed perturbation."""
     fastest = max(hparams["speed_changes"] or [100]) / 100
     rate = hparams["sample_rate"]
     samples = torch.tensor(durations, dtype=torch.float64).mul(rate / fastest).round().long()

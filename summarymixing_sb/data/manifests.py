@@ -217,7 +217,7 @@ def annotated_counts(save_folder):
 
 
 def _count(recordings, skipped):
-    """Number of recordings that annotations name; one that they name twice counts once."""
+    """Count the recordings that annotations name; one that they name twice counts once."""
     return len({case.id for case in (*recordings, *skipped)})
 
 
@@ -276,7 +276,7 @@ def _decode(split, recordings, sample_rate):
 
 
 def _by_problem(skipped):
-    """The cases of each kind of problem, most frequent kind first."""
+    """Give the cases of each kind of problem, most frequent kind first."""
     kinds = defaultdict(list)
     for case in skipped:
         kinds[case.problem].append(case)
@@ -302,13 +302,13 @@ def _nothing_usable(split, skipped):
 
 
 def _report_row(split, case):
-    """The row of ``skipped.csv`` for one case."""
+    """Give the row of ``skipped.csv`` for one case."""
     reason = f"{case.problem}: {case.detail}" if case.detail else case.problem
     return {"ID": case.id, "path": case.path, "split": split, "reason": reason}
 
 
 def _summary_line(split, rows, skipped):
-    """What a split amounts to, in one line."""
+    """Sum up a split in one line."""
     hours = sum(row["duration"] for row in rows) / 3600
     speakers = len({row["spk_id"] for row in rows})
     return f"{split}: {len(rows)} utterances, {hours:.2f} h, {speakers} speakers; {skipped} skipped"

@@ -1,4 +1,4 @@
-"""What an utterance asks for: its intent, and its words with the entities marked in place.
+"""Semantics of an utterance: its intent, and its words with the entities marked in place.
 
 The structure (`Semantics`), SLURP's notation of it (`parse_annotation`), and the one readable
 string that a speech recogniser can be trained to write (`to_string`, `from_string`).
@@ -99,22 +99,22 @@ class Semantics:
 
     @property
     def entities(self):
-        """list[Entity] : the entities, from left to right."""
+        """Entities from left to right, a list of `Entity`."""
         return [part for part in self.parts if isinstance(part, Entity)]
 
     @property
     def sentence(self):
-        """str : the transcript without marks."""
+        """Transcript without marks."""
         return " ".join(part if isinstance(part, str) else part.filler for part in self.parts)
 
     @property
     def annotation(self):
-        """str : the transcript with its entities marked as SLURP marks them."""
+        """Transcript with its entities marked as SLURP marks them."""
         return " ".join(str(part) for part in self.parts)
 
     @property
     def intent(self):
-        """str : ``scenario_action``, the label of intent classification."""
+        """Label of intent classification, ``scenario_action``."""
         return f"{self.scenario}_{self.action}"
 
 
@@ -274,7 +274,7 @@ def markers(semantics):
 
 
 def _opening(entity_type):
-    """The mark that begins an entity."""
+    """Give the mark that begins an entity."""
     return f"[{entity_type} :"
 
 

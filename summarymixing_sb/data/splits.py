@@ -1,4 +1,4 @@
-"""Which CSV manifests a run needs, from the splits that its YAML file names."""
+"""The CSV manifests of a run, by the splits that its YAML file names."""
 
 from speechbrain.utils.logger import get_logger
 

@@ -1,4 +1,4 @@
-"""What a model learns to write: the pieces of a text, or one label."""
+"""Training targets: the pieces of a text, or one label."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -114,15 +114,15 @@ class Tokens:
         -------
         list of str or None
         """
-        problems = []
+        skip_reasons = []
         for ids, available in zip(self._encode(items), frames):
             if hparams["blank_index"] in ids:  # SentencePiece's unknown piece, CTC's blank
-                problems.append("with characters that the tokenizer does not know")
+                skip_reasons.append("with characters that the tokenizer does not know")
             elif available < len(ids) + sum(a == b for a, b in pairwise(ids)):
-                problems.append("too short for CTC")
+                skip_reasons.append("too short for CTC")
             else:
-                problems.append(None)
-        return problems
+                skip_reasons.append(None)
+        return skip_reasons
 
     def _encode(self, items):
         return self.tokenizer.encode([item[self.column] for item in items])
@@ -174,7 +174,7 @@ class Labels:
         return " ".join(self.names())
 
     def names(self):
-        """The labels by index."""
+        """Give the labels by index."""
         return [self.encoder.ind2lab[index] for index in range(len(self.encoder))]
 
     def check(self, settings):

@@ -62,8 +62,11 @@ def load_language_model(source, make_model, device="cpu"):
 
 
 def _load_strictly(model, path):
-    """Load parameters; SpeechBrain's own hook only warns where names differ, and decoding would go
-    on with a model that is partly random."""
+    """Load parameters, all of them.
+
+    SpeechBrain's own hook only warns where names differ, and decoding would go on with a model that
+    is partly random.
+    """
     state = torch.load(path, map_location="cpu", weights_only=True)
     buffers = {name for name, _ in model.named_buffers()}  # positions, which files may lack
     try:

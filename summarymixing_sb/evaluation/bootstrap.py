@@ -115,7 +115,7 @@ def error_rate_interval(references: Sequence, hypotheses: Sequence) -> tuple[flo
 
 
 def _finite(low, high, *others):
-    """The interval as plain numbers, or None where a bound, or what it rests on, is no number."""
+    """Give the interval as floats, or None where a bound, or what it rests on, is NaN."""
     if not all(math.isfinite(value) for value in (low, high, *others)):
         return None
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Which of two runs recognises a test set better, and how sure that is."""
+"""Comparison of two runs on a test set: difference of their error rates and its interval."""
 
 import argparse
 import json
@@ -226,7 +226,7 @@ def main(argv=None):
 
 
 def _json_file(path, test_set):
-    """The JSON file of a test set, from its own path or from its folder's."""
+    """Give the JSON file of a test set, from its own path or from its folder's."""
     if path.is_dir():
         names = sorted(file.stem for file in path.glob("*.json"))
         if test_set is None and len(names) != 1:
@@ -250,12 +250,12 @@ def _read_texts(path):
 
 
 def _named(run):
-    """A test set with its data set."""
+    """Name a test set with its data set."""
     return f"{run.dataset} {run.test_set}" if run.dataset else run.test_set
 
 
 def _interval(interval):
-    """An interval, where there is one."""
+    """Write an interval, where there is one."""
     return f"[{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "(no interval)"
 
 

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, commit, machine, memory."""
+"""Versions, commit, machine and memory of a result."""
 
 import os
 import platform

@@ -226,13 +226,13 @@ def _intent_counts(reference, prediction):
 
 
 def _exact_counts(gold, found):
-    """True positives, false positives and false negatives of whole entities."""
+    """Count true positives, false positives and false negatives of whole entities."""
     right = (Counter(gold) & Counter(found)).total()
     return right, len(found) - right, len(gold) - right
 
 
 def _distance_counts(gold, found, distance):
-    """The same three with partial fillers weighed by a distance, see `slu_scores`."""
+    """Give the same three with partial fillers weighed by a distance, see `slu_scores`."""
     free = list(gold)
     met, weight = 0, 0.0
     for kind, filler in found:
@@ -255,7 +255,7 @@ def _accuracies(counts, intervals):
 
 
 def _figure(name, counts, statistic, intervals):
-    """A figure from counts per utterance, (utterances, K), and its interval if it is wanted."""
+    """Give a figure from counts per utterance, (utterances, K), and its interval if wanted."""
     figure = {name: float(statistic(counts.sum(axis=0)))}
     if intervals:
         figure[f"{name}_interval"] = bootstrap_interval(counts, statistic)

@@ -162,7 +162,7 @@ class Recogniser:
         return max(seconds, self.overlap + MEASURED_SECONDS[1])
 
     def _samples_of(self, signal, start, end):
-        """The waveform of some frames."""
+        """Give the waveform of some frames."""
         return signal[start * self.frame_samples : end * self.frame_samples]
 
     @torch.no_grad()

@@ -108,7 +108,7 @@ def load_run(folder, device="cpu"):
 
 
 def _moved(settings, folder):
-    """Overrides that put all that lay in the run's folder where that folder is now."""
+    """Make the overrides that put all that lay in the run's folder where that folder is now."""
     overrides = dict.fromkeys(key for key in NOT_BUILT if key in settings)
     before = Path(settings["output_folder"])
     for key, value in settings.items():
@@ -131,7 +131,7 @@ def _require_text(settings, folder):
 
 
 def _load_tokenizer(settings):
-    """The tokenizer that was given to the run, or that it trained."""
+    """Give the tokenizer that was given to the run, or that it trained."""
     given, folder = settings["tokenizer_file"], settings["tokenizer_folder"]
     if given is not None:
         file = fetch_tokenizer(given, folder)
@@ -145,7 +145,7 @@ def _load_tokenizer(settings):
 
 
 def _load_modules(hparams, device):
-    """The modules with the parameters that tests have."""
+    """Give the modules with the parameters that tests have."""
     save_folder = Path(hparams["save_folder"])
     if not save_folder.is_dir():
         raise FileNotFoundError(f"no checkpoint: there is no folder {save_folder}; train first")

@@ -134,7 +134,7 @@ def end_with(words, seconds):
 
 
 def as_txt(transcript):
-    """Write the words in a line.
+    r"""Write the words in a line.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def as_txt(transcript):
     Examples
     --------
     >>> as_txt(Transcript("a.wav", 1.0, [Word("a", 0.0, 0.1, 1.0), Word("b", 0.2, 1, 1)], "", ""))
-    'a b\\n'
+    'a b\n'
     """
     return f"{transcript.text}\n"
 

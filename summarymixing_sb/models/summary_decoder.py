@@ -190,7 +190,7 @@ class SummaryDecoderLayer(TransformerDecoderLayer):
         return self._decode(x, lambda x: self.self_attn.step(x, summary), speech.attend)
 
     def _decode(self, x, mix, attend):
-        """What all tokens at once and one at a time have in common."""
+        """Do what all tokens at once and one at a time have in common."""
         x = self._add(x, mix, self.norm1, self.dropout1)
         x = self._add(x, attend, self.norm2, self.dropout2)
         return self._add(x, self.pos_ffn, self.norm3, self.dropout3)

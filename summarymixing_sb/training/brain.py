@@ -24,7 +24,7 @@ class EncoderBrain(sb.Brain):
     """Training and testing of models with an encoder of speech.
 
     A task is a subclass. It writes ``compute_forward``, ``compute_objectives``, ``stage_stats``,
-    ``write_results``, ``given_targets`` and ``make_targets``, and names its `error_key`.
+    ``write_results``, ``load_targets`` and ``build_targets``, and names its `error_key`.
 
     B batch, T frames after the front end, D model width.
 
@@ -89,7 +89,7 @@ class EncoderBrain(sb.Brain):
         """Raise for hyperparameters that cannot work, see `config.check_settings`."""
 
     @classmethod
-    def given_targets(cls, settings, overrides):
+    def load_targets(cls, settings, overrides):
         """Return the targets if they are known before data are prepared, or None.
 
         May add to the overrides what follows from them.
@@ -97,7 +97,7 @@ class EncoderBrain(sb.Brain):
         raise NotImplementedError
 
     @classmethod
-    def make_targets(cls, hparams):
+    def build_targets(cls, hparams):
         """Return the targets that the prepared training data give."""
         raise NotImplementedError
 
@@ -132,7 +132,7 @@ class EncoderBrain(sb.Brain):
         return loss
 
     def stage_modules(self, stage):
-        """The modules to call: in training those that DistributedDataParallel wraps."""
+        """Give the modules to call: in training those that DistributedDataParallel wraps."""
         return self.modules if stage == sb.Stage.TRAIN else self.unwrapped_modules
 
     def front_end(self, batch, stage):

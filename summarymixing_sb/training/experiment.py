@@ -68,7 +68,7 @@ def run_experiment(argv, prepare):
     task = task_class(settings["task"])
     check_settings(settings, task)
     ddp_init_group(run_opts)
-    targets = task.given_targets(settings, overrides)
+    targets = task.load_targets(settings, overrides)
     if targets is not None:
         settings = read_settings(hparams_file, overrides)
         targets.check(settings)
@@ -82,7 +82,7 @@ def run_experiment(argv, prepare):
 
     run_on_main(prepare, [hparams])
     if targets is None:
-        targets = task.make_targets(hparams)
+        targets = task.build_targets(hparams)
         if task.outputs_as_targets and "output_neurons" not in overrides:
             overrides["output_neurons"] = targets.size
             settings = read_settings(hparams_file, overrides)

@@ -152,7 +152,7 @@ def _row(test_set, record):
 
 
 def _cells(row):
-    """A row in words."""
+    """Say what a row holds, in words."""
     left = row["left_context_chunks"]
     return (
         row["test_set"],

@@ -1,4 +1,4 @@
-"""What models learn to write: pieces of texts, labels."""
+"""Training targets: pieces of texts, labels."""
 
 import pytest
 from speechbrain.dataio.dataset import DynamicItemDataset

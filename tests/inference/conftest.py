@@ -1,4 +1,4 @@
-"""What the tests of transcription recognise."""
+"""Recordings and runs for the tests of transcription."""
 
 import pytest
 from tone_words import speak

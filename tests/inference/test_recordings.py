@@ -1,4 +1,4 @@
-"""Which files are taken, what is wrong with one, and what their transcripts are called."""
+"""Choice of files, problems of a file, names of transcripts."""
 
 from pathlib import Path
 

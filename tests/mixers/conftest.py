@@ -1,4 +1,4 @@
-"""What the tests of several mixers measure with."""
+"""Measurements shared by the tests of several mixers."""
 
 import pytest
 import torch

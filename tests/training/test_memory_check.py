@@ -1,4 +1,4 @@
-"""The trial of the longest batches: nothing changes, and a lack of memory says what to lower."""
+"""The memory check: nothing changes, and a lack of memory says what to lower."""
 
 import random
 
@@ -10,7 +10,7 @@ from summarymixing_sb.training.memory_check import check_memory, longest_batches
 
 
 def state(brain):
-    """Everything that a trial must not change."""
+    """Everything that a check must not change."""
     normalize = brain.hparams.normalize
     values = {key: value.clone() for key, value in brain.model.state_dict().items()}
     values |= {"mean": normalize.glob_mean.clone(), "std": normalize.glob_std.clone()}

@@ -49,12 +49,12 @@ class ASRBrain(EncoderBrain):
             )
 
     @classmethod
-    def given_targets(cls, settings, overrides):
+    def load_targets(cls, settings, overrides):
         """Load the tokenizer of `tokenizer_file`, if there is one."""
         return Tokens.given(settings, overrides, cls.column)
 
     @classmethod
-    def make_targets(cls, hparams):
+    def build_targets(cls, hparams):
         """Train a tokenizer on the training transcripts, or find the one trained before."""
         return Tokens.trained(hparams, cls.column)
 
@@ -86,7 +86,7 @@ class ASRBrain(EncoderBrain):
         return {"ctc": ctc, "lengths": lengths, "attention": attention, "words": words}
 
     def compute_objectives(self, predictions, batch, stage):
-        """The loss, per utterance; keeps what the end of the stage reports."""
+        """Compute the loss, per utterance; keep what the end of the stage reports."""
         tokens, token_lengths = batch.tokens
         loss = self.hparams.ctc_cost(
             predictions["ctc"], tokens, predictions["lengths"], token_lengths

@@ -25,12 +25,12 @@ class IntentBrain(EncoderBrain):
     column = "intent"
 
     @classmethod
-    def given_targets(cls, settings, overrides):
+    def load_targets(cls, settings, overrides):
         """Load the labels of a model that has been trained."""
         return Labels.given(settings, overrides, cls.column)
 
     @classmethod
-    def make_targets(cls, hparams):
+    def build_targets(cls, hparams):
         """Collect the labels of the training data."""
         return Labels.found(hparams, cls.column)
 

@@ -19,7 +19,7 @@ class SLUBrain(ASRBrain):
     column = "semantics"
 
     @classmethod
-    def make_targets(cls, hparams):
+    def build_targets(cls, hparams):
         """Train a tokenizer on the training strings, or find the one trained before."""
         train_csv = Path(hparams["manifest_folder"]) / "train.csv"
         symbols = ()
@@ -28,7 +28,7 @@ class SLUBrain(ASRBrain):
         return Tokens.trained(hparams, cls.column, symbols)
 
     def meanings(self):
-        """References and hypotheses as structures."""
+        """Parse references and hypotheses."""
         references = [from_string(text) for text in self.references]
         return references, [recover(text) for text in self.hypotheses]
 

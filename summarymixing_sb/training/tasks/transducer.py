@@ -86,7 +86,7 @@ class TransducerBrain(ASRBrain):
         return {"logits": logits, "ctc": ctc, "lengths": lengths, "words": words}
 
     def chunks(self, stage):
-        """What the encoder's frames see of each other; None for all."""
+        """Draw the chunks of a training batch; None for none."""
         if stage == sb.Stage.TEST:
             return self.test_condition.config
         return self.hparams.dynchunktrain_config_sampler(stage)
@@ -101,7 +101,7 @@ class TransducerBrain(ASRBrain):
         return modules["transducer_lin"](joined).float()  # (B, T, U + 1, V)
 
     def compute_objectives(self, predictions, batch, stage):
-        """The loss, per utterance; in training with the share of CTC."""
+        """Compute the loss, per utterance; in training with the share of CTC."""
         tokens, token_lengths = batch.tokens
         loss = transducer_loss(
             predictions["logits"],

@@ -1,4 +1,4 @@
-"""What holds for the sentences of every language."""
+"""Properties of the sentences of every language."""
 
 import ctypes
 import re

@@ -1,4 +1,4 @@
-"""What every mini corpus has in common."""
+"""Properties of every mini corpus."""
 
 import numpy as np
 import pytest
