@@ -19,7 +19,13 @@ from summarymixing_sb.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = (
-    *("README.md", "CONTRIBUTING.md", "results/README.md", "recipes/README.md"),
+    *(
+        "README.md",
+        "CONTRIBUTING.md",
+        "results/README.md",
+        "results/commands.md",
+        "recipes/README.md",
+    ),
     *(f"recipes/{dataset}/README.md" for dataset in ("CommonVoice", "LibriSpeech", "SLURP")),
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")

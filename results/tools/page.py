@@ -1,4 +1,4 @@
-"""The page of results: published figures, the commands that reproduce them, our runs beside."""
+"""The results page, published figures with ours beneath, and the page of commands."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from results.tools.published import (
     read_commands,
     read_published,
 )
-from results.tools.runs import SCORES, read_runs
+from results.tools.runs import read_runs
 from summarymixing_sb.files import atomic_open
 
 LABELS = {
@@ -25,20 +25,24 @@ LABELS = {
     "task": "task",
     "model": "model",
 }
-COSTS = {"gpu_hours": "GPU hours", "vram_gb": "GPU memory, GB", "parameters_m": "parameters, M"}
+COSTS = {"gpu_hours": "GPU h", "vram_gb": "GPU GB", "parameters_m": "M"}
+COMMANDS = """# Commands of the published rows
+
+Made by `python -m results.tools.page` from [published.csv](published.csv) and
+[commands.csv](commands.csv). Each command trains the model of a row of the
+[results page](README.md) and tests it; where the published table has figures with and without a
+language model, a second one tests without."""
 NAMES = {
     "wer": "WER, %",
     "cer": "CER, %",
-    "scenario_accuracy": "scenario accuracy, %",
-    "action_accuracy": "action accuracy, %",
     "intent_accuracy": "intent accuracy, %",
     "entity_f1": "entity F1, %",
     "slu_f1": "SLU-F1, %",
 }
 
 
-def results_page(root):
-    """Write the page of results.
+def make_pages(root):
+    """Write the results page and the page of commands.
 
     Parameters
     ----------
@@ -48,26 +52,32 @@ def results_page(root):
 
     Returns
     -------
-    str
-        Markdown; the same from the same files.
+    dict of str to str
+        Markdown by file name; the same from the same files.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        When a file is missing, or does not hold what it must.
+        If a file is missing, or does not hold what it must.
     """
     folder = Path(root) / "results"
-    commands = read_commands(folder / "commands.csv", root)
     runs = read_runs(folder / "runs.csv")
-    tables = read_published(folder / "published.csv", commands)
-    sections, shown = [], set()
+    tables = read_published(folder / "published.csv", read_commands(folder / "commands.csv", root))
+    sections, shown, commands = [], set(), [COMMANDS]
     for name, rows in tables.items():
         text, used = _published_section(name, rows, runs)
         sections.append(text)
         shown |= used
+        if any(row.commands for row in rows):
+            commands.append(f"## {name}\n\n{_commands_block(rows)}")
     others = [run for index, run in enumerate(runs) if index not in shown]
     template = Template((folder / "template.md").read_text(encoding="utf-8"))
-    return template.substitute(published="\n\n".join(sections), others=_other_runs(others))
+    return {
+        "README.md": template.substitute(
+            published="\n\n".join(sections), others=_other_runs(others)
+        ),
+        "commands.md": "\n\n".join(commands) + "\n",
+    }
 
 
 def markdown_table(rows):
@@ -102,56 +112,53 @@ def main(argv=None):
     parser.add_argument("--root", default=".", help="top of the repository (default: here)")
     root = Path(parser.parse_args(argv).root)
     try:
-        text = results_page(root)
+        pages = make_pages(root)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    with atomic_open(root / "results" / "README.md") as file:
-        file.write(text)
-    print(f"wrote {root / 'results' / 'README.md'}")
+    for name, text in pages.items():
+        with atomic_open(root / "results" / name) as file:
+            file.write(text)
+        print(f"wrote {root / 'results' / name}")
 
 
 def _published_section(name, rows, runs):
-    """One published table with its commands; the second value names the runs that are in it."""
+    """Write one published table; the second value names the runs that are in it."""
     constant = {
         key: rows[0].cells[key] for key in LABELS if len({row.cells[key] for row in rows}) == 1
     }
-    reproducible = any(row.commands for row in rows)
-    lines, used = [], set()
+    lines, notes, used = [], [], set()
     for row in rows:
         for command in row.commands or [None]:
-            line, indices = _published_line(row, command, constant, runs, reproducible)
-            lines.append(line)
+            line, indices = _published_line(row, command, constant, runs)
+            lines.append((not indices, line))
             used |= indices
+            variant = command.variant if command else ""
+            texts = ("" if variant else row.cells["note"], command.note if command else "")
+            if any(texts):
+                notes.append(f"- {line['row']}: {'; '.join(filter(None, texts))}")
+    lines = [line for _, line in sorted(lines, key=lambda pair: pair[0])]  # what was run first
     stated = [
         f"{LABELS[key]} {value}" for key, value in constant.items() if value not in ("", name)
     ]
     caption = f"In all rows: {', '.join(stated)}." if stated else ""
-    parts = [f"## {name}", caption, markdown_table(lines)]
-    if reproducible:
-        parts.append(_commands_block(rows))
+    parts = [f"## {name}", caption, markdown_table(lines), "\n".join(notes)]
     return "\n\n".join(part for part in parts if part), used
 
 
-def _published_line(row, command, constant, runs, reproducible):
-    """One line of a published table: the row by its own command, or a variant of it."""
+def _published_line(row, command, constant, runs):
+    """Write one line of a published table: the row by its own command, or a variant of it."""
     variant = command is not None and command.variant
     line = {"row": f"{row.number}, {variant}" if variant else str(row.number)}
     line |= {LABELS[key]: row.cells[key] for key in LABELS if key not in constant}
     used = set()
     for figure in row.figures:
-        line[f"{figure.name}, theirs"] = "" if variant else figure.theirs
-        if reproducible:
-            indices = _runs_of(figure, command, runs)
-            used |= set(indices)
-            ours = "<br>".join(_linked(runs[index], figure.score) for index in indices)
-            missing = "*not run*" if command and figure.theirs else ""
-            line[f"{figure.name}, ours"] = ours or missing
+        indices = _runs_of(figure, command, runs)
+        used |= set(indices)
+        ours = [f"ours {_linked(runs[index], figure.score)}" for index in indices]
+        line[figure.name] = "<br>".join(filter(None, ["" if variant else figure.theirs, *ours]))
     for key, heading in COSTS.items():
-        line[f"{heading}, theirs"] = "" if variant else row.cells[key]
-    count = f"{command.count_parameters() / 1e6:.1f}" if command else ""
-    line["parameters, M, ours"] = count
-    notes = [row.cells["note"] if not variant else "", command.note if command else ""]
-    line["note"] = "; ".join(note for note in notes if note)
+        line[heading] = "" if variant else row.cells[key]
+    line["M, counted"] = f"{command.count_parameters() / 1e6:.1f}" if command else ""
     return line, used
 
 
@@ -219,35 +226,39 @@ def _other_runs(runs):
     datasets = dict.fromkeys(run["dataset"] for run in runs)
     sections = []
     for dataset in datasets:
-        lines = [_run_line(run) for run in runs if run["dataset"] == dataset]
-        sections.append(f"### {dataset or 'Other data'}\n\n{markdown_table(lines)}")
+        own = [run for run in runs if run["dataset"] == dataset]
+        table = markdown_table([_run_line(number, run) for number, run in enumerate(own, 1)])
+        details = "\n".join(f"- {number}: {_settings(run)}" for number, run in enumerate(own, 1))
+        sections.append(f"### {dataset or 'Other data'}\n\n{table}\n\n{details}")
     return "\n\n".join(sections)
 
 
-def _run_line(run):
-    """One line of the tables of our runs."""
-    overrides = json.loads(run["overrides"])
-    data = str(overrides.get("data_folder", ""))
-    essential = {key: value for key, value in overrides.items() if key not in INCIDENTAL}
-    typed = [f"`--{key}={_plain(value)}`" for key, value in essential.items()]
+def _run_line(number, run):
+    """Write one line of the tables of our runs."""
     utterances, annotated = run["utterances"], run["annotated_utterances"]
-    line = {
-        "test set": f"[{run['test_set']}]({run['json']})",
-        # where others keep their data is nobody's concern
-        "data": "" if Path(data).is_absolute() else f"`{data}`",
-        "file": f"`{run['yaml']}`",
-        "overrides": " ".join(typed),
-        "mixer": run["mixer"],
-        "parameters, M": f"{int(run['parameters']) / 1e6:.2f}",
-    }
-    line |= {NAMES[score]: _score(run, score) for score in SCORES}
     incomplete = annotated and annotated != utterances
-    line["utterances"] = f"{utterances} of {annotated}" if incomplete else utterances
-    line["training, min"] = _number(run["training_seconds"], 60, 1)
-    line["decoding, real-time factor"] = _number(run["real_time_factor"], 1, 3)
-    line["seed"] = run["seed"]
-    line["machine"] = run["machine"]
-    return line
+    return {
+        "run": f"[{number}, {run['test_set']}]({run['json']})",
+        "mixer": run["mixer"],
+        "M": f"{int(run['parameters']) / 1e6:.2f}",
+        **{heading: _score(run, score) for score, heading in NAMES.items()},
+        "utterances": f"{utterances} of {annotated}" if incomplete else utterances,
+        "training, min": _number(run["training_seconds"], 60, 1),
+        "real-time factor": _number(run["real_time_factor"], 1, 3),
+    }
+
+
+def _settings(run):
+    """Say with what a run was made."""
+    overrides = json.loads(run["overrides"])
+    typed = [
+        f"`--{key}={_plain(value)}`" for key, value in overrides.items() if key not in INCIDENTAL
+    ]
+    data = str(overrides.get("data_folder", ""))
+    # where others keep their data is nobody's concern
+    where = [] if not data or Path(data).is_absolute() else [f"data `{data}`"]
+    made = [" ".join([f"`{run['yaml']}`", *typed]), *where, f"seed {run['seed']}", run["machine"]]
+    return "; ".join(filter(None, made))
 
 
 def _plain(value):

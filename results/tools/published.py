@@ -221,11 +221,14 @@ def _defaults(file):
 
 @cache
 def _count_parameters(file, overrides):
-    """Build a model on the meta device, which takes no memory, and count its parameters."""
+    """Build a model and count its parameters."""
     settings = {"data_folder": ".", **_parse(file, overrides)}
     # these compute while they are built, or make folders
     settings |= {"speed_perturb": None, "compute_features": None, "checkpointer": None}
-    with torch.device("meta"):
+    # The meta device takes no memory. SpeechBrain's convolutional encoders compute while they are
+    # built, which takes long there.
+    has_layers = _defaults(file).get("num_encoder_layers", 0) > 0
+    with torch.device("meta" if has_layers else "cpu"):
         model = ModelParts(load_hparams(file, settings)["modules"])
     return sum(parameter.numel() for parameter in model.parameters())
 

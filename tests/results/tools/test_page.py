@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from results.tools.page import main, markdown_table, results_page
+from results.tools.page import main, make_pages, markdown_table
 from results.tools.runs import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -16,10 +16,14 @@ LITE = {"yaml": "hparams/LibriSpeech/branchformer.yaml", "mixer": "SummaryMixing
 LITE |= {"overrides": '{"data_folder": "/mine", "mixer_form": "lite"}', "parameters": "100400000"}
 
 
-def test_the_committed_page_is_up_to_date():
-    """Make it again with ``python -m results.tools.page``."""
-    committed = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    assert results_page(ROOT) == committed
+def results_page(root):
+    return make_pages(root)["README.md"]
+
+
+def test_the_committed_pages_are_up_to_date():
+    """Make them again with ``python -m results.tools.page``."""
+    for name, text in make_pages(ROOT).items():
+        assert text == (ROOT / "results" / name).read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -57,17 +61,19 @@ def row(text, number):
 def test_not_run(root):
     text = results_page(root)
     lite = row(text, 1)
-    assert lite["dev-clean, theirs"] == "3.0"
-    assert lite["dev-clean, ours"] == lite["test-other, ours"] == "*not run*"
-    assert (lite["parameters, M, theirs"], lite["parameters, M, ours"]) == ("100.4", "100.4")
+    assert lite["dev-clean"] == "3.0"
+    assert (lite["M"], lite["M, counted"]) == ("100.4", "100.4")
     espnet = row(text, 2)
-    assert espnet["SLU-F1, theirs"] == "77.63"
-    assert not [name for name in espnet if name.endswith("ours")]  # no command gives that model
-    assert "None yet." in text.split("## Our other runs")[1]
+    assert espnet["SLU-F1"] == "77.63"
+    assert "M, counted" not in espnet  # no command gives that model
+    assert "None yet." in text.split("## Our runs")[1]
+    assert "ours [" not in text
 
 
 def test_the_command_of_a_row_and_its_test_without_language_model(root):
-    [block] = [part.split("```")[0] for part in results_page(root).split("```sh\n")[1:]]
+    assert "```" not in results_page(root)
+    text = make_pages(root)["commands.md"]
+    [block] = [part.split("```")[0] for part in text.split("```sh\n")[1:]]
     lines = [line.split() for line in block.replace("\\\n", " ").splitlines()]
     assert [line[0] for line in lines[:3]] == [
         "D=--data_folder=/data/LibriSpeech",
@@ -95,12 +101,13 @@ def test_our_runs_stand_beside_the_row_they_reproduce(root):
     )
     text = results_page(root)
     lite = row(text, 1)
-    assert lite["dev-clean, ours"] == "[3.10](a.json)"
-    assert lite["test-clean, ours"] == "*not run*"
-    assert lite["test-other, ours"] == "[5.25](b.json) [5.00, 5.50]<br>[5.35](c.json)"
-    others = text.split("## Our other runs")[1]
-    assert "[test-other](d.json)" in others
-    assert "[dev-clean](e.json)" in others
+    assert lite["dev-clean"] == "3.0<br>ours [3.10](a.json)"
+    assert "ours" not in lite["test-clean"]
+    ours = "ours [5.25](b.json) [5.00, 5.50]<br>ours [5.35](c.json)"
+    assert lite["test-other"].partition("<br>")[2] == ours
+    others = text.split("## Our runs")[1].split("## LibriSpeech, ")[0]
+    assert "test-other](d.json)" in others
+    assert "dev-clean](e.json)" in others
     for shown in "abc":
         assert f"({shown}.json)" not in others
     assert "/mine" not in text
@@ -115,23 +122,24 @@ def test_other_runs(root):
     lines = results_page(root).split("### SLURP\n\n")[1].splitlines()[:3]
     names, _, cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     assert dict(zip(names, cells)) == {
-        "test set": "[test](slu/test.json)",
-        "data": "`runs/mini/SLURP`",
-        "file": "`hparams/SLURP/demo_slu.yaml`",
-        "overrides": '`--freq_drops=[1,2]` `--mixer_options={"a": {}}`',
+        "run": "[1, test](slu/test.json)",
         "mixer": "SummaryMixing",
-        "parameters, M": "100.40",
+        "M": "100.40",
         "WER, %": "4.00",
         "SLU-F1, %": "90.12 [89.00, 91.00]",
         "utterances": "240 of 250",
         "training, min": "1.5",
     }
+    assert (
+        '- 1: `hparams/SLURP/demo_slu.yaml` `--freq_drops=[1,2]` `--mixer_options={"a": {}}`; '
+        "data `runs/mini/SLURP`; seed "
+    ) in results_page(root)
 
 
 def test_command_line(root, capsys):
     main(["--root", str(root)])
     page = root / "results" / "README.md"
-    assert capsys.readouterr().out == f"wrote {page}\n"
+    assert capsys.readouterr().out == f"wrote {page}\nwrote {page.with_name('commands.md')}\n"
     assert page.read_text(encoding="utf-8") == results_page(root)
     before = os.stat(page).st_mtime_ns
     (root / "results" / "runs.csv").write_text("a\n")
@@ -142,11 +150,12 @@ def test_command_line(root, capsys):
 
 
 def test_links_and_names_on_the_page_lead_somewhere():
-    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    links = [part.split(")")[0] for part in text.split("](")[1:]]
-    assert links
-    for link in links:
-        assert (ROOT / "results" / link).is_file(), link
+    for name in ("README.md", "commands.md"):
+        text = (ROOT / "results" / name).read_text(encoding="utf-8")
+        links = [part.split(")")[0] for part in text.split("](")[1:]]
+        assert links
+        for link in links:
+            assert (ROOT / "results" / link).is_file(), link
 
 
 def test_tables_leave_out_empty_columns():
