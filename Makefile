@@ -4,6 +4,7 @@
 #                   wants ARGS=--pretrained_encoder=... (see README.md)
 # demo-transducer   the same for a transducer that streams, on the corpus of demo
 # test              run all tests
+# stress            run the tests that take minutes each
 # bench             measure time and memory against length, plot them, make results/benchmark.md
 # results           make results/README.md from the CSV files beside it
 # lint              check style; format  mend it
@@ -18,7 +19,7 @@ INSTALLED := .venv/installed
 LANGUAGE ?= nl
 TASK ?= slu
 
-.PHONY: demo demo-commonvoice demo-slurp demo-transducer test bench results lint format
+.PHONY: demo demo-commonvoice demo-slurp demo-transducer test stress bench results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
@@ -42,6 +43,9 @@ demo-transducer: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+
+stress: $(INSTALLED)
+	$(BIN)/python -m pytest tests/stress $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m results.benchmark.speed --output results/bench.csv $(ARGS)
