@@ -3,7 +3,6 @@
 import csv
 import json
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -169,7 +168,7 @@ def read_commands(file, root):
     ]
 
 
-def read_published(file, commands: Sequence[Command] = ()):
+def read_published(file, commands=()):
     """Read the published figures, model by model.
 
     Parameters

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
 
 import numpy as np
 from kaldialign import bootstrap_wer_ci
@@ -13,9 +12,7 @@ RESAMPLES = 5000
 BATCH = 100
 
 
-def bootstrap_interval(
-    counts: np.ndarray, statistic: Callable, seed: int = 0
-) -> tuple[float, float] | None:
+def bootstrap_interval(counts, statistic, seed=0):
     """Give the 95 % interval of a figure, by the percentile bootstrap over utterances.
 
     Utterances are drawn with replacement, as many as there are; the figure is computed from the
@@ -76,7 +73,7 @@ def bootstrap_interval(
     return _finite(*result.confidence_interval)
 
 
-def error_rate_interval(references: Sequence, hypotheses: Sequence) -> tuple[float, float] | None:
+def error_rate_interval(references, hypotheses):
     """Give the 95 % interval of a word or character error rate.
 
     By the bootstrap of Bisani and Ney (ICASSP 2004), 10000 draws of utterances, with kaldialign:

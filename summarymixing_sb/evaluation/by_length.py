@@ -6,7 +6,7 @@ SMALLEST_BIN = 20
 MOST_BINS = 10
 
 
-def length_bins(words: np.ndarray) -> list[np.ndarray]:
+def length_bins(words):
     """Sort utterances by length into bins of about equal counts, those of one length together.
 
     Parameters
@@ -33,7 +33,7 @@ def length_bins(words: np.ndarray) -> list[np.ndarray]:
     return [part for part in np.split(order, np.unique(cuts)) if len(part)]
 
 
-def plot_by_length(path, errors: dict, words: np.ndarray) -> None:
+def plot_by_length(path, errors, words):
     """Draw the WER of runs against the length of the utterance, in bins, see `length_bins`.
 
     Parameters

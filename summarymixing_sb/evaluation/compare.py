@@ -110,7 +110,7 @@ def load_run(path, test_set=None):
     return Run(path, record.get("dataset"), record["test_set"], references, hypotheses)
 
 
-def compare(a: Run, b: Run) -> Comparison:
+def compare(a, b):
     """Compare two runs by the paired bootstrap of Bisani and Ney (ICASSP 2004), with kaldialign.
 
     Parameters
@@ -166,7 +166,7 @@ def compare(a: Run, b: Run) -> Comparison:
     )
 
 
-def report(a: Run, b: Run, result: Comparison) -> str:
+def report(a, b, result):
     """Write a comparison for people.
 
     Returns

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MIB = 2**20
 
 
-def environment_record() -> dict:
+def environment_record():
     """Describe the software and the machine of this process.
 
     Returns
@@ -42,7 +42,7 @@ def environment_record() -> dict:
     }
 
 
-def git_commit(root: Path) -> str | None:
+def git_commit(root):
     """Name the git commit of the checkout at `root`.
 
     Parameters
@@ -69,7 +69,7 @@ def git_commit(root: Path) -> str | None:
     return f"{commit}-dirty" if dirty else commit
 
 
-def reset_peak_memory(device) -> None:
+def reset_peak_memory(device):
     """Start counting :func:`peak_memory_mb` anew; only a GPU's count can be reset.
 
     Parameters
@@ -80,7 +80,7 @@ def reset_peak_memory(device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
 
 
-def peak_memory_mb(device) -> float:
+def peak_memory_mb(device):
     """Measure the peak memory of this process.
 
     Parameters

@@ -3,7 +3,6 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from speechbrain.utils.metric_stats import ErrorRateStats
@@ -30,13 +29,13 @@ DECODING_KEYS = ("method", "beam", "ctc_weight", "lm_source", "lm_weight")
 
 def write_test_results(
     folder,
-    name: str,
-    ids: Sequence[str],
-    references: Sequence,
-    hypotheses: Sequence,
-    info: dict,
-    more_scores: dict | None = None,
-) -> Path:
+    name,
+    ids,
+    references,
+    hypotheses,
+    info,
+    more_scores=None,
+):
     """Score the words of one test set and write its files, each of them whole or not at all.
 
     ``<name>.hyp.txt``, ``<name>.ref.txt``
@@ -98,13 +97,13 @@ def write_test_results(
 
 def write_label_results(
     folder,
-    name: str,
-    ids: Sequence[str],
-    references: Sequence[str],
-    hypotheses: Sequence[str],
-    scores: dict,
-    info: dict,
-) -> Path:
+    name,
+    ids,
+    references,
+    hypotheses,
+    scores,
+    info,
+):
     """Write the files of one test set whose utterances have a label each.
 
     They are ``<name>.hyp.txt``, ``<name>.ref.txt`` and ``<name>.json`` as

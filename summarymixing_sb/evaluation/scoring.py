@@ -1,7 +1,5 @@
 """Word and character error rates."""
 
-from collections.abc import Sequence
-
 import jiwer
 
 
@@ -30,7 +28,7 @@ def count_errors(measures):
     return measures.substitutions + measures.deletions + measures.insertions
 
 
-def score(references: Sequence, hypotheses: Sequence) -> dict:
+def score(references, hypotheses):
     """Score hypotheses against references, with jiwer.
 
     Counts are summed over all utterances before they are divided, so long utterances weigh more

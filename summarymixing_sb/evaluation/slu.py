@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
 
 import jiwer
 import numpy as np
@@ -18,10 +17,10 @@ _BEFORE_CLITIC = re.compile(r"(?<=\w)(?=(?:'(?:s|m|d|re|ve|ll)|n't)(?!\w))")
 
 
 def slu_scores(
-    references: Sequence[Semantics],
-    predictions: Sequence[Semantics | None],
-    intervals: bool = False,
-) -> dict:
+    references,
+    predictions,
+    intervals=False,
+):
     """Score what a model understood, as SLURP does (Bastianelli et al., EMNLP 2020).
 
     The counts of all utterances and all entity types are summed before they are divided. A
@@ -102,7 +101,7 @@ def slu_scores(
     }
 
 
-def intent_scores(references: Sequence[str], predictions: Sequence[str]) -> dict:
+def intent_scores(references, predictions):
     """Score intents given as labels.
 
     Parameters
@@ -138,19 +137,19 @@ def intent_scores(references: Sequence[str], predictions: Sequence[str]) -> dict
     return _accuracies(counts, intervals=True)
 
 
-def word_distance(reference: str, prediction: str) -> float:
+def word_distance(reference, prediction):
     """Word error rate of a filler, 0 or more."""
     return jiwer.wer(reference, prediction)
 
 
-def character_distance(reference: str, prediction: str) -> float:
+def character_distance(reference, prediction):
     """Edit distance of the characters over the length of the longer filler, 0 to 1."""
     return count_errors(jiwer.process_characters(reference, prediction)) / max(
         len(reference), len(prediction)
     )
 
 
-def slurp_tokens(filler: str) -> str:
+def slurp_tokens(filler):
     """Write a filler as SLURP's tokens, which part clitics from words.
 
     Parameters
@@ -171,9 +170,7 @@ def slurp_tokens(filler: str) -> str:
     return _BEFORE_CLITIC.sub(" ", filler)
 
 
-def write_predictions(
-    path, ids: Sequence[str], predictions: Sequence[Semantics | None], suffix: str = ".flac"
-) -> None:
+def write_predictions(path, ids, predictions, suffix=".flac"):
     """Write predictions as JSON lines that SLURP's official scorer reads.
 
     Each line has the keys ``file``, ``text``, ``scenario``, ``action`` and ``entities``, a list
