@@ -10,7 +10,7 @@ from one_step import build_brain, small_overrides, train_a_step_and_decode
 from summarymixing_sb.training.config import parse_command_line
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "results" / "commands.md").read_text(encoding="utf-8")
 # Both are fetched from the Hugging Face hub, which a test cannot reach
 FETCHED = ("tokenizer_file", "lm_source")
 
