@@ -170,7 +170,8 @@ def wrapped():
         "tokenizer_decode_streaming": lambda tokenizer, tokens, context: f"{tokens}",
         "tokenizer": None,
     }
-    return StreamingASR(modules, hparams)
+    # Where there is a GPU, SpeechBrain would move modules there, and not those in hparams.
+    return StreamingASR(modules, hparams, run_opts={"device": "cpu"})
 
 
 class Extractor(nn.Module):
