@@ -306,4 +306,4 @@ def _import_class(path):
 
 def _hint(name, known):
     close = difflib.get_close_matches(name, known, n=2)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
