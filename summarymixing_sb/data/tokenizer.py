@@ -17,7 +17,6 @@ logger = get_logger(__name__)
 
 #: SentencePiece's character for a space.
 WORD_BOUNDARY = "\N{LOWER ONE EIGHTH BLOCK}"
-FINGERPRINT_FILE = "trained_on.json"
 
 
 def fetch_tokenizer(source, folder):
@@ -156,7 +155,8 @@ def _train_if_stale(file, train_csv, options, keep):
         return  # testing, where the training data are not
     texts = "\n".join(row[options["column"]] for row in read_manifest(train_csv))
     content = hashlib.sha256(texts.encode()).hexdigest()
-    note = file.parent / FINGERPRINT_FILE
+    # one beside each tokenizer: several may share the folder
+    note = file.with_suffix(".json")
     fingerprint = Fingerprint(note, options, content, "training transcripts")
     outdated = fingerprint.why_outdated()
     if file.is_file() and outdated is None:

@@ -37,6 +37,14 @@ def test_trains_anew_when_transcripts_change(tmp_path):
     assert load_tokenizer(file).get_piece_size() == 9
 
 
+def test_tokenizers_of_two_sizes_share_a_folder(tmp_path):
+    texts = ["ABC AB", "CBA DA"]
+    small, large = train(tmp_path, texts), train(tmp_path, texts, "bpe", 10)
+    made = [file.stat().st_mtime_ns for file in (small, large)]
+    assert [train(tmp_path, texts), train(tmp_path, texts, "bpe", 10)] == [small, large]
+    assert [file.stat().st_mtime_ns for file in (small, large)] == made
+
+
 def test_keeps_the_tokenizer_of_a_trained_model(tmp_path, caplog):
     file = train(tmp_path, ["ABC AB", "CBA DA"])
     with caplog.at_level(logging.WARNING, module.__name__):
@@ -45,7 +53,7 @@ def test_keeps_the_tokenizer_of_a_trained_model(tmp_path, caplog):
     assert "training transcripts changed" in caplog.text
 
     caplog.clear()
-    (file.parent / "trained_on.json").unlink()  # as an earlier version left it
+    file.with_suffix(".json").unlink()  # as an earlier version left it
     train(tmp_path, ["ABC AB", "CBA DE"], keep=True)
     assert load_tokenizer(file).get_piece_size() == 8
     assert "WARNING" not in caplog.text
