@@ -9,7 +9,7 @@ import torch
 from results.benchmark.models import MODELS, Callee, build_model, make_inputs, with_reference_mixers
 
 TOLERANCE = 1e-4  # relative, in float32
-FRAMES_SECONDS, VALID = 1.5, [1.0, 0.78]
+SHORT_SECONDS, VALID = 1.5, [1.0, 0.78]
 
 
 def reference_error(name, model, case):
@@ -36,7 +36,7 @@ def reference_error(name, model, case):
         reference_name = "RoPEMHA"  # SpeechBrain's Branchformer has none
     if reference_name is None:
         return "none", float("nan")
-    short = replace(case, seconds=FRAMES_SECONDS, batch_size=2)
+    short = replace(case, seconds=SHORT_SECONDS, batch_size=2)
     if reference_name == "equations":
         reference = with_reference_mixers(copy.deepcopy(model.part))
         reference = Callee(reference, False, model.position, case).to(case.device).eval()
@@ -48,6 +48,13 @@ def reference_error(name, model, case):
     inputs = make_inputs(short, VALID if padded else None)
     expected, got = (outputs(each, inputs, case.training) for each in (reference, model))
     return reference_name, relative_error(got, expected)
+
+
+def compiled_error(model, compiled, case):
+    """Compare a compiled model with itself, as :func:`reference_error` compares two models."""
+    inputs = make_inputs(replace(case, seconds=SHORT_SECONDS, batch_size=2))
+    expected, got = (outputs(each, inputs, case.training) for each in (model, compiled))
+    return relative_error(got, expected)
 
 
 def outputs(model, inputs, training):

@@ -205,8 +205,8 @@ class Callee(nn.Module):
     part : torch.nn.Module
     speechbrain : bool
         Whether it is SpeechBrain's.
-    position : str or None
-        Kind of positions that the mixer needs.
+    position : str
+        Kind of positions that the mixer needs, see :class:`summarymixing_sb.Mixer`.
     case : Case
     """
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 
 import torch
 
-from results.benchmark.correctness import TOLERANCE, reference_error
+from results.benchmark.correctness import TOLERANCE, compiled_error, reference_error
 from results.benchmark.memory import peak_memory
 from results.benchmark.models import BASELINE, ENCODERS, MODELS, Case, build_model, make_inputs
 from results.benchmark.rows import append_rows, machine_columns, read_rows, row_key
@@ -92,6 +92,9 @@ def time_models(case, names, rounds, build=build_model):
                 row["status"] = "wrong"
                 continue
             run = torch.compile(model) if case.compiled else model
+            if case.compiled and not compiled_error(model, run, case) <= TOLERANCE:
+                row["status"] = "wrong"
+                continue
             calls[name] = make_call(run, inputs, case)
         except FAILURES as failure:
             row["status"] = f"failed: {_first_line(failure)}"

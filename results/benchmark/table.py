@@ -24,8 +24,10 @@ feed-forward layers of 2048, kernel 31); frames are 40 ms apart, weights random,
 is our self-attention with fused kernels; all else is our encoder, too. "SummaryMixing reference" is
 the slow definition with dense weights, without dropout.
 
-A model has a time only if its outputs (in training, the gradient of the input, too) agree with its
-reference to 1e-4; the columns `reference` and `error` of the CSV file say with which, and how well.
+A model with a reference has a time only if its outputs (in training, the gradient of the input,
+too) agree with it to 1e-4, in float32 and without dropout; the columns `reference` and `error` of
+the CSV file say with which, and how well. SpeechBrain's own and fastformer have none here: tests
+hold our encoders against the former, and the latter against its equations.
 The models of one column are measured in turn, round by round, in an order drawn for each round. A
 cell is the median in milliseconds and, in brackets, its ratio to SummaryMixing; of memory, in MiB,
 how far one call raised the peak of its process. On GPUs, float32 is TF32 in products and

@@ -10,7 +10,7 @@ def as_text(utterance):
 
 
 def count_errors(measures):
-    """Substitutions, deletions and insertions of what jiwer aligned.
+    """Add up the substitutions, deletions and insertions of what jiwer aligned.
 
     Parameters
     ----------

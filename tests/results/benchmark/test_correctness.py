@@ -1,5 +1,6 @@
 """Every model of the benchmark agrees with its reference, and what is wrong is seen."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from torch import nn
 
 from results.benchmark.correctness import (
     TOLERANCE,
+    compiled_error,
     copy_parameters,
     outputs,
     reference_error,
@@ -66,6 +68,18 @@ def test_what_is_off_by_a_little_is_wrong():
     forward = model.forward
     model.forward = lambda *inputs: forward(*inputs) * 1.001
     assert reference_error("SummaryMixing", model, TINY)[1] > TOLERANCE
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_compiled_model_is_held_against_itself(mode):
+    """A stand-in for the compiler, which would take a minute: right, and off by a little."""
+    case = replace(TINY, mode=mode, compiled=True)
+    model = build_model("SummaryMixing", case)
+    assert compiled_error(model, copy.deepcopy(model), case) == 0
+    wrong = copy.deepcopy(model)
+    forward = wrong.forward
+    wrong.forward = lambda *inputs: forward(*inputs) * 1.001
+    assert compiled_error(model, wrong, case) > TOLERANCE
 
 
 def test_a_mixer_by_its_path_has_no_reference():
