@@ -119,10 +119,10 @@ def decode_audio(path, sample_rate):
         are in the message, as :func:`probe_audio` names it.
     """
     try:
-        blocks = [(torch.from_numpy(block), rate) for block, rate in _blocks(path, "float32")]
+        blocks = [(torch.from_numpy(x).mean(dim=1), rate) for x, rate in _blocks(path, "float32")]
     except _NotWhole as problem:
         raise ValueError(f"{path}: {': '.join(problem.args)}") from problem
-    signal = torch.cat([block.mean(dim=1) for block, _ in blocks])
+    signal = torch.cat([block for block, _ in blocks])
     return _resampler(blocks[0][1], sample_rate)(signal[None])[0]
 
 
