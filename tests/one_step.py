@@ -16,6 +16,7 @@ SMALL = {
     "output_neurons": PIECES,
     "d_model": 16,
     "nhead": 2,
+    "decoder_nhead": 2,
     "num_encoder_layers": 1,
     "num_decoder_layers": 1,
     "d_ffn": 32,

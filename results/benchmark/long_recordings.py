@@ -146,7 +146,7 @@ def main(argv=None):
         "window_s": options.window,
         "overlap_s": options.overlap,
         "pooling": run.hparams["summary_pooling"],
-        "positional_encoding": run.hparams["positional_encoding"] or "none",
+        "encoder_positions": run.hparams["encoder_positions"],
         "train_splits": " ".join(run.hparams["train_splits"]),
         "seed": run.hparams["seed"],
     } | machine_columns()

@@ -4,12 +4,15 @@ import torch
 from speechbrain.lobes.models import convolution
 from speechbrain.lobes.models.transformer import Branchformer as speechbrain_branchformer
 from speechbrain.nnet.normalization import LayerNorm
+from speechbrain.utils.logger import get_logger
 from torch import nn
 
 from summarymixing_sb.encoders.base import Encoder, EncoderLayer
 from summarymixing_sb.encoders.convolution import ConvolutionState, convolve_chunk, convolve_frames
 from summarymixing_sb.encoders.layers import require_odd_kernel
 from summarymixing_sb.mixers.heads import head_mlp
+
+logger = get_logger(__name__)
 
 
 class ConvolutionalSpatialGatingUnit(convolution.ConvolutionalSpatialGatingUnit):
@@ -89,7 +92,7 @@ class BranchformerEncoderLayer(EncoderLayer):
     kernel_size : int
         Frames under the kernel of the gating unit; odd.
     activation : type
-        Class of the activation of the convolution branch.
+        Class of the activation of the convolution branch, and of the MLP that merges the branches.
     dropout : float
         Dropout probability.
     causal : bool
@@ -132,8 +135,9 @@ class BranchformerEncoderLayer(EncoderLayer):
         super().__init__(d_model, nhead, dropout, None, attention_type, mixer_options)
         if self.mixer is not None:
             self.norm_mhsa = LayerNorm(d_model)
+            hidden = self.mixer.merge_hidden or d_model
             self.merge_proj = (
-                head_mlp([2 * d_model, d_model, d_model], heads=1)
+                head_mlp([2 * d_model, hidden, d_model], 1, activation)
                 if self.mixer.branch_merge == "mlp"
                 else nn.Linear(2 * d_model, d_model)
             )
@@ -157,6 +161,20 @@ class BranchformerEncoderLayer(EncoderLayer):
             mixed = self.dropout(mix(self.norm_mhsa(x)))
             merged = self.dropout(self.merge_proj(torch.cat((mixed, merged), dim=-1)))
         return x + merged
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):
+        """Load parameters; the merging MLP of versions before 0.2 had D hidden units."""
+        weight = state_dict.get(f"{prefix}merge_proj.0.weight")
+        if weight is not None and len(weight) == weight.size(1) // 2:
+            d_model, hidden = len(weight), self.merge_proj[0].out_features
+            if hidden != d_model:
+                logger.info(
+                    f"{prefix}merge_proj: trained by a version before 0.2, with {d_model} hidden "
+                    f"units; the published models have {hidden}"
+                )
+                merge = head_mlp([2 * d_model, d_model, d_model], 1, type(self.merge_proj[1]))
+                self.merge_proj = merge.to(self.merge_proj[0].weight.device)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
 class BranchformerEncoder(Encoder):

@@ -20,11 +20,14 @@ class Mixer(nn.Module):
     branch_merge : str
         How a Branchformer merges this mixer's branch with its convolution branch: "linear", or
         "mlp" as published for SummaryMixing.
+    merge_hidden : int or None
+        Hidden width of that MLP; None for the width of the model.
     """
 
     position = "none"
     supports_chunks = True
     branch_merge = "linear"
+    merge_hidden = None
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Mix frames.

@@ -71,9 +71,7 @@ def reference_summary_mixing(mixer, x, padding_mask=None, chunks=None):
         (B, T, D).
     """
     if mixer.form == "fast":
-        # Each head's outputs are its local half followed by its summary half.
-        halves = mixer.joint(x).chunk(2 * mixer.nhead, dim=-1)
-        local, frames = torch.cat(halves[0::2], -1), torch.cat(halves[1::2], -1)
+        local, frames = mixer.joint(x).chunk(2, dim=-1)
     else:
         local = mixer.local(x) if mixer.form == "full" else None
         frames = mixer.summary(x)
@@ -90,4 +88,4 @@ def reference_summary_mixing(mixer, x, padding_mask=None, chunks=None):
         parts.append(mixer.window_norm(near))
         combiners.append("combine_window")
     combiner = torch.cat([getattr(mixer, name).weight for name in combiners], dim=1)
-    return F.gelu(F.linear(torch.cat(parts, dim=-1), combiner, mixer.combine_local.bias))
+    return mixer.activation(F.linear(torch.cat(parts, dim=-1), combiner, mixer.combine_local.bias))

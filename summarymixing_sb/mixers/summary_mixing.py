@@ -5,23 +5,30 @@ Letters: B batch, T frames, N chunks, C frames of a chunk, D model width, d summ
 
 import torch
 import torch.nn.functional as F
+from speechbrain.utils.logger import get_logger
 from torch import nn
 
 from summarymixing_sb.mixers.base import Mixer
-from summarymixing_sb.mixers.convert import convert_original_state_dict
-from summarymixing_sb.mixers.heads import head_mlp, reset_linear
+from summarymixing_sb.mixers.convert import convert_original_state_dict, join_heads, without_decay
+from summarymixing_sb.mixers.heads import INITIALISATIONS, head_mlp, reset_linear
 from summarymixing_sb.pooling import DecayPooling, UtterancePooling, WindowPooling
 from summarymixing_sb.registry import register_mixer
 
+logger = get_logger(__name__)
+
 FORMS = ("full", "lite", "fast")
 
-#: The two official variants. Results depend on the choice, so every result names it.
+#: The three official variants of the form "full". Results depend on it, so every result names it.
 PRESETS = {
     # Behind the table of Interspeech 2024: LayerNorm on f(x) and on the mean, no dropout.
     "interspeech2024": {"layer_norm": True, "dropout": False},
     # The later one for SpeechBrain 1.0: no LayerNorm, dropout on the input of the combiner.
     "speechbrain1.0": {"layer_norm": False, "dropout": True},
+    # Both, as the code behind the Conformer's rows for SpeechBrain 1.0 does.
+    "speechbrain1.0_layernorm": {"layer_norm": True, "dropout": True},
 }
+
+ACTIVATIONS = {"gelu": nn.GELU, "swish": nn.SiLU}
 
 SUMMARY_DROPOUTS = ("per_frame", "shared")
 
@@ -38,9 +45,9 @@ class SummaryMixing(Mixer):
     """SummaryMixing (arXiv 2307.07421, section 2.1; ``fast`` is that of arXiv 2409.07165).
 
     ``full``: h_t = c([f(x_t) ; mean of s(x)]). ``lite``: h_t = mean of s(x). ``fast``: as full,
-    with f and s the two halves of one Linear + GELU. The mean is over the utterance or, given
+    with f and s the two halves of one dense layer. The mean is over the utterance or, given
     chunks, over the frames that a frame's chunk sees. The concatenation is never made: the weight
-    of the combiner is split, c([f ; s]) = GELU(W_f f + W_s s + b), and W_s s is computed once per
+    of the combiner is split, c([f ; s]) = act(W_f f + W_s s + b), and W_s s is computed once per
     mean. With ``pooling="window"``, c has a third input, the mean over the window.
 
     Parameters
@@ -48,13 +55,14 @@ class SummaryMixing(Mixer):
     d_model : int
         Width D of the input and of the output.
     nhead : int
-        Heads of f and s (block-diagonal weights); the combiner c is never split.
+        Heads of f and s (block-diagonal weights); c and the one layer of ``fast`` are never split.
     dropout : float
         Dropout probability on both inputs of the combiner, where the preset has dropout.
     d_ffn : int, optional
         Not used.
     preset : str
-        "interspeech2024" or "speechbrain1.0", see :data:`PRESETS`.
+        "interspeech2024", "speechbrain1.0" or "speechbrain1.0_layernorm", see :data:`PRESETS`. The
+        forms lite and fast have no LayerNorm in any of them.
     form : str
         "full", "lite" or "fast".
     local_hidden, summary_hidden : list of int, optional
@@ -75,6 +83,12 @@ class SummaryMixing(Mixer):
         Whether gamma is learned, starting from ``decay``.
     window : int
         Frames on either side of a frame in its window; 15 are 0.6 s.
+    activation : str
+        "gelu" or "swish", after every layer of f, s and c. The published models take that of their
+        encoder: GELU in a Branchformer, Swish in a Conformer.
+    initialisation : str
+        "per_head", or "original" as the published models were, see
+        :func:`summarymixing_sb.mixers.heads.reset_linear`.
 
     Raises
     ------
@@ -109,12 +123,16 @@ class SummaryMixing(Mixer):
         decay=0.98,
         learn_decay=False,
         window=15,
+        activation="gelu",
+        initialisation="per_head",
     ):
         super().__init__()
         _check_choice("preset", preset, PRESETS)
         _check_choice("form", form, FORMS)
         _check_choice("summary_dropout", summary_dropout, SUMMARY_DROPOUTS)
         _check_choice("pooling", pooling, POOLINGS)
+        _check_choice("activation", activation, ACTIVATIONS)
+        _check_choice("initialisation", initialisation, INITIALISATIONS)
         local_hidden = [d_model] if local_hidden is None else list(local_hidden)
         summary_hidden = [d_model] if summary_hidden is None else list(summary_hidden)
         local_out, summary_out = local_out or d_model, summary_out or d_model
@@ -135,36 +153,48 @@ class SummaryMixing(Mixer):
             )
 
         self.form, self.nhead, self.summary_dropout = form, nhead, summary_dropout
-        self.summary_out, self.pooling = summary_out, pooling
+        self.summary_out, self.pooling, self.initialisation = summary_out, pooling, initialisation
+        self.merge_hidden = summary_hidden[-1] if summary_hidden else None
         self.pool = POOLINGS[pooling](decay=decay, learn_decay=learn_decay, window=window)
         self.dropout = nn.Dropout(dropout if PRESETS[preset]["dropout"] else 0.0)
+        self.activation = ACTIVATIONS[activation]()
         if form == "fast":
-            self.joint = head_mlp([d_model, local_out + summary_out], nhead)
+            widths = [d_model, local_out + summary_out]
+            self.joint = head_mlp(widths, 1, ACTIVATIONS[activation])
         else:
-            self.summary = head_mlp([d_model, *summary_hidden, summary_out], nhead)
+            widths = [d_model, *summary_hidden, summary_out]
+            self.summary = head_mlp(widths, nhead, ACTIVATIONS[activation])
         if form == "full":
-            self.local = head_mlp([d_model, *local_hidden, local_out], nhead)
+            widths = [d_model, *local_hidden, local_out]
+            self.local = head_mlp(widths, nhead, ACTIVATIONS[activation])
 
-        layer_norm = PRESETS[preset]["layer_norm"]
-        self.summary_norm = nn.LayerNorm(summary_out) if layer_norm else nn.Identity()
         if form != "lite":
-            self.local_norm = nn.LayerNorm(local_out) if layer_norm else nn.Identity()
             self.combine_local = nn.Linear(local_out, d_model)
             self.combine_summary = nn.Linear(summary_out, d_model, bias=False)
         if pooling == "window":
-            self.window_norm = nn.LayerNorm(summary_out) if layer_norm else nn.Identity()
             self.combine_window = nn.Linear(summary_out, d_model, bias=False)
+        self._make_norms(PRESETS[preset]["layer_norm"] and form == "full")
         self.reset_mixer_parameters()
 
     def reset_mixer_parameters(self):
         """Initialise with Xavier normal, by the fans of one head and of the whole combiner."""
         for name in ("joint", "local", "summary"):
             for linear in list(getattr(self, name, ()))[::2]:
-                reset_linear(linear)
+                reset_linear(linear, initialisation=self.initialisation)
         names = ("combine_local", "combine_summary", "combine_window")
         combiner = [getattr(self, name) for name in names if hasattr(self, name)]
         for linear in combiner:
-            reset_linear(linear, sum(part.in_features for part in combiner))
+            fan_in = sum(part.in_features for part in combiner)
+            reset_linear(linear, fan_in, self.initialisation)
+
+    def _make_norms(self, layer_norm):
+        """Make the LayerNorms of f(x) and of the means, or what stands for none."""
+        norm = nn.LayerNorm if layer_norm else nn.Identity
+        self.summary_norm = norm(self.summary_out)
+        if self.form != "lite":
+            self.local_norm = norm(self.combine_local.in_features)
+        if self.pooling == "window":
+            self.window_norm = norm(self.summary_out)
 
     def forward(self, x, padding_mask=None, chunks=None, positions=None):
         """Mix frames, see :meth:`Mixer.forward`. Time and memory are linear in T."""
@@ -201,9 +231,7 @@ class SummaryMixing(Mixer):
             return None, self.summary(x)
         if self.form == "full":
             return self.local(x), self.summary(x)
-        # The outputs of each head are its local half followed by its summary half.
-        by_head = self.joint(x).unflatten(-1, (self.nhead, 2, -1))
-        return by_head.select(-2, 0).flatten(-2), by_head.select(-2, 1).flatten(-2)
+        return self.joint(x).chunk(2, dim=-1)
 
     def _mix(self, local, time, summary, near=None):
         """Combine frames with the means (B, N, d) of their chunks and (B, T, d) of windows."""
@@ -219,7 +247,7 @@ class SummaryMixing(Mixer):
         mixed = (mixed.unflatten(1, chunk_shape) + summary).flatten(1, 2)
         if near is not None:
             mixed = mixed + self.combine_window(self.dropout(self.window_norm(near)))
-        return F.gelu(mixed)
+        return self.activation(mixed)
 
     def load_original_state_dict(self, state_dict):
         """Load the parameters of one layer of the original implementation.
@@ -235,13 +263,36 @@ class SummaryMixing(Mixer):
         ValueError
             If a name is unknown, or the parameters belong to another form, preset or size.
         """
+        decays = self.pooling == "decay"
+        gamma = float(torch.as_tensor(self.pool.log_decay).exp()) if decays else None
+        converted = convert_original_state_dict(without_decay(state_dict, gamma))
         try:
-            self.load_state_dict(convert_original_state_dict(state_dict))
+            self.load_state_dict(converted)
         except RuntimeError as error:
             raise ValueError(
                 "These parameters are not those of this layer; do form, preset, nhead and the "
                 f"widths agree? {error}"
             ) from error
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):
+        """Load parameters; those of versions before 0.2 compute what they were trained to.
+
+        They had LayerNorms in the forms lite and fast, too, and divided the layer of fast by heads.
+        """
+        earlier = []
+        if f"{prefix}summary_norm.weight" in state_dict and self.form != "full":
+            earlier.append("LayerNorm")
+            self._make_norms(True)
+            self.to(next(self.parameters()).device)
+        if state_dict.get(f"{prefix}joint.0.weight", torch.empty(0)).dim() == 3:
+            earlier.append("heads")
+            state_dict |= join_heads(state_dict, f"{prefix}joint.0")
+        if earlier:
+            logger.info(
+                f"{prefix[:-1]}: trained by a version before 0.2, with {' and '.join(earlier)} in "
+                f"the form {self.form}, which the published models do not have there"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
 def _check_choice(option, value, choices):

@@ -15,6 +15,7 @@ from speechbrain.nnet.activations import Swish
 from speechbrain.nnet.attention import RelPosEncXL
 from speechbrain.nnet.containers import ModuleList
 from speechbrain.nnet.linear import Linear
+from speechbrain.utils.logger import get_logger
 from torch import nn
 
 from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder, TransformerEncoder
@@ -23,6 +24,8 @@ from summarymixing_sb.mixers import Mixer
 from summarymixing_sb.mixers.positions import SinusoidalPositions
 from summarymixing_sb.models.summary_decoder import SummaryDecoder
 from summarymixing_sb.registry import mixer_class, options_by_mixer
+
+logger = get_logger(__name__)
 
 ENCODERS = ("branchformer", "conformer", "transformer")
 DECODER_ATTENTION_TYPES = ("regularMHA", "SummaryMixing")
@@ -89,6 +92,10 @@ class TransformerASR(nn.Module):
         far, with SummaryMixing's ``mixer_options``.
     decoder_nhead : int, optional
         Heads of the decoder's attention; ``nhead`` by default.
+    encoder_positions, decoder_positions : bool, optional
+        Whether sinusoids are added to the frames, for a mixer that takes absolute positions, and
+        to the tokens; by default as ``positional_encoding`` says. In the models of the Interspeech
+        2024 table, the decoder alone has them.
 
     Raises
     ------
@@ -137,6 +144,8 @@ class TransformerASR(nn.Module):
         mixer_options=None,
         decoder_attention_type="regularMHA",
         decoder_nhead=None,
+        encoder_positions=None,
+        decoder_positions=None,
     ):
         super().__init__()
         if encoder_module not in ENCODERS:
@@ -193,14 +202,25 @@ class TransformerASR(nn.Module):
 
         self.output_hidden_states = output_hidden_states
         self.attention_type = attention_type
-        absolute = positional_encoding == "fixed_abs_sine"
         sinusoids = SinusoidalPositions(d_model)
         self.positional_encoding = RelPosEncXL(d_model) if position == "relative" else sinusoids
         self.positional_encoding_decoder = sinusoids
-        self._encoder_position = position if absolute or position == "relative" else "none"
+        absolute = positional_encoding == "fixed_abs_sine"
         # With relative or rotary positions in the encoder, SpeechBrain's decoder has sinusoids
         # even when positional_encoding is None.
-        self._decoder_has_positions = absolute or position != "absolute"
+        in_encoder = absolute if encoder_positions is None else encoder_positions
+        in_decoder = absolute or position != "absolute"
+        if (
+            position == "absolute"
+            and not in_encoder
+            and attention_type not in ("SummaryMixing", "none")
+        ):
+            logger.warning(
+                f"{attention_type} is built without positions: it cannot tell the order of frames, "
+                "unless encoder_positions is True."
+            )
+        self._encoder_position = position if in_encoder or position == "relative" else "none"
+        self._decoder_has_positions = in_decoder if decoder_positions is None else decoder_positions
 
         self.custom_src_module = ModuleList(
             Linear(input_size=input_size, n_neurons=d_model, bias=True, combine_dims=False),

@@ -167,14 +167,27 @@ class EncoderBrain(sb.Brain):
         """Resume from the latest checkpoint, then check the memory of the longest batches."""
         try:
             super().on_fit_start()
-        except RuntimeError as error:
-            if "state_dict" not in str(error):
+            self._check_optimizer()
+        except (RuntimeError, ValueError) as error:
+            # of a module, of an optimiser
+            if not any(words in str(error) for words in ("state_dict", "parameter group")):
                 raise
             raise mismatch_error(self.checkpointer, error) from error
         self.stopwatch.start()
         counter = self.hparams.epoch_counter
         if self.longest_batches is not None and counter.current < counter.limit:
             check_memory(self, *self.longest_batches)
+
+    def _check_optimizer(self):
+        """Refuse to go on where what was loaded into the optimiser is for other parameters."""
+        for parameter, state in self.optimizer.state.items():
+            for name, value in state.items():
+                if torch.is_tensor(value) and value.dim() and value.shape != parameter.shape:
+                    raise ValueError(
+                        f"a parameter group of the optimiser has {name} of shape "
+                        f"{tuple(value.shape)} for a parameter of shape {tuple(parameter.shape)}; "
+                        "what a version before 0.2 trained can be tested, but not always trained on"
+                    )
 
     def on_fit_batch_start(self, batch, should_step):
         """Set the learning rate before the optimiser's step, so that the first is warmed up too."""

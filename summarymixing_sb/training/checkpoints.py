@@ -66,6 +66,15 @@ def _upgraded(known, identity):
     known = dict(known)
     if "Transformer.decoder_nhead" in identity:
         known.setdefault("Transformer.decoder_nhead", known.get("Transformer.nhead"))
+    if "Transformer.encoder_positions" in identity and "Transformer.positional_encoding" in known:
+        sinusoids = known.pop("Transformer.positional_encoding") is not None
+        for key in ("Transformer.encoder_positions", "Transformer.decoder_positions"):
+            if key in identity:
+                known.setdefault(key, sinusoids)
+    mixer = "Transformer.mixer_options.SummaryMixing"
+    if f"{mixer}.preset" in known:
+        known.setdefault(f"{mixer}.activation", "gelu")
+        known.setdefault(f"{mixer}.initialisation", identity.get(f"{mixer}.initialisation"))
     if known.get("predictor.!") == "!new:summarymixing_sb.predictor.Predictor":
         known["predictor.!"] = "!new:summarymixing_sb.Predictor"
     return known

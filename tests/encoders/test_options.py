@@ -22,6 +22,30 @@ def test_hidden_states_and_layer_drop(encoder, build):
     torch.testing.assert_close(model.norm(x), out)
 
 
+def branchformer(**options):
+    return BranchformerEncoder(num_layers=1, d_model=8, nhead=1, csgu_linear_units=8, **options)
+
+
+def test_merging_mlp_has_the_width_of_the_summary_and_the_activation_of_the_encoder():
+    encoder = branchformer(activation=torch.nn.SiLU, mixer_options={"summary_hidden": [12]})
+    merge = encoder.layers[0].merge_proj
+    assert [tuple(merge[i].weight.shape) for i in (0, 2)] == [(12, 16), (8, 12)]
+    assert all(isinstance(merge[i], torch.nn.SiLU) for i in (1, 3))
+    merge = branchformer(mixer_options={"summary_hidden": []}).layers[0].merge_proj
+    assert merge[0].weight.shape == (8, 16)
+
+
+def test_merging_mlp_of_an_earlier_version_is_kept():
+    """It was as wide as the model."""
+    earlier = branchformer().state_dict()
+    encoder = branchformer(mixer_options={"summary_hidden": [12]})
+    wide = {name: value for name, value in encoder.state_dict().items() if "merge" not in name}
+    encoder.load_state_dict(earlier | wide)
+    merge = encoder.layers[0].merge_proj
+    assert [tuple(merge[i].weight.shape) for i in (0, 2)] == [(8, 16), (8, 8)]
+    assert merge[0].weight.equal(earlier["layers.0.merge_proj.0.weight"])
+
+
 @pytest.mark.parametrize("mixer", ["SummaryMixing", "hypermixing", "RoPESDPA", "none"])
 def test_length_has_no_cap(mixer):
     model = ConformerEncoder(

@@ -132,8 +132,36 @@ def test_initialisation_of_heads_follows_their_own_fan():
 
 
 @pytest.mark.parametrize(
+    ("heads", "std"), [(1, (2 / 1024) ** 0.5), (8, (2 / (64**2 + 512)) ** 0.5)]
+)
+def test_original_initialisation(heads, std):
+    """Zero biases of dense layers; torch's fans of a three-dimensional tensor."""
+    mixer = SummaryMixing(512, heads, initialisation="original")
+    assert mixer.local[0].weight.std().item() == pytest.approx(std, rel=0.02)
+    assert mixer.local[0].bias.any() == (heads > 1)
+    assert not mixer.combine_local.bias.any()
+    theirs = torch.nn.init.xavier_normal_(torch.empty(mixer.local[0].weight.shape))
+    assert mixer.local[0].weight.std().item() == pytest.approx(theirs.std().item(), rel=0.02)
+
+
+def test_spread_of_several_heads_at_width_64():
+    """The figures of the published code, and ours."""
+    for initialisation, std in (("original", 0.08), ("per_head", 0.25)):
+        weights = [
+            SummaryMixing(64, 4, initialisation=initialisation).local[0].weight for _ in range(20)
+        ]
+        assert torch.stack(weights).std().item() == pytest.approx(std, rel=0.05)
+
+
+def test_fast_takes_any_number_of_heads():
+    assert SummaryMixing(20, 8, form="fast").joint[0].weight.shape == (40, 20)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"activation": "relu"}, "gelu, swish"),
+        ({"initialisation": "zeros"}, "per_head, original"),
         ({"form": "half"}, "full, lite, fast"),
         ({"preset": "2024"}, "interspeech2024, speechbrain1.0"),
         ({"summary_dropout": "never"}, "per_frame, shared"),

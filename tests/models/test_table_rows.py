@@ -62,5 +62,5 @@ def test_trains_a_step_and_decodes(folder, tmp_path):
     file, overrides = MODELS[folder]
     small = small_overrides(file, overrides, tmp_path)
     # what the row is about stays as it is; four heads of the small model do for eight
-    small["nhead"] = min(4, small["nhead"])
+    small |= {key: min(4, small[key]) for key in ("nhead", "decoder_nhead") if key in small}
     train_a_step_and_decode(build_brain(file, small, tmp_path))

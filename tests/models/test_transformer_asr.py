@@ -170,6 +170,48 @@ def test_frames_beyond_speechbrains_table_of_positions():
         assert model.encode(src).shape == (1, 7500, 4)
 
 
+class Constant(torch.nn.Module):
+    """In place of sinusoids, it shows where they are added."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def forward(self, x):
+        return torch.full_like(x, self.value)
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+@pytest.mark.parametrize("decoder", [True, False])
+def test_positions_of_encoder_and_decoder_apart(encoder, decoder):
+    model = make(encoder_positions=encoder, decoder_positions=decoder).eval()
+    model.positional_encoding, model.positional_encoding_decoder = Constant(0.25), Constant(0.5)
+    added = []
+    model.encoder.register_forward_pre_hook(lambda _, args: added.append(args[0]))
+    model.decoder.register_forward_pre_hook(lambda _, args: added.append(args[0]))
+    src, tokens = torch.randn(1, 9, 40), torch.tensor([[1, 4, 2]])
+    model(src, tokens)
+    frames, embedded = model.custom_src_module(src), model.custom_tgt_module(tokens)
+    torch.testing.assert_close(added[0], frames + 0.25 * encoder)
+    torch.testing.assert_close(added[1], embedded + 0.5 * decoder)
+
+
+def test_speechbrains_argument_is_for_both_positions():
+    for positions in ("fixed_abs_sine", None):
+        model = make(positional_encoding=positions)
+        assert (model._encoder_position != "none") == (positions is not None)
+        assert model._decoder_has_positions == (positions is not None)
+
+
+def test_attention_without_positions_is_named(caplog):
+    make(attention_type="regularMHA", encoder_positions=False)
+    assert "regularMHA is built without positions" in caplog.text
+    caplog.clear()
+    make(encoder_positions=False)
+    make(attention_type="RelPosMHAXL", encoder_positions=False)
+    assert not caplog.text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -69,3 +69,15 @@ def test_validation_decodes_every_so_many_epochs(brain):
         brain.on_stage_start(sb.Stage.VALID, epoch)
         decoded.append(brain.decoder is not None)
     assert [epoch for epoch, done in enumerate(decoded, 1) if done] == [3, 6, 9, 12, 15, 18, 20]
+
+
+def test_optimiser_state_of_other_shapes_is_refused(brain, items):
+    """As of a layer that an earlier version divided into heads."""
+    brain.modules.train()
+    brain.on_stage_start(sb.Stage.TRAIN, 1)
+    brain.fit_batch(PaddedBatch(items))
+    state = next(iter(brain.optimizer.state.values()))
+    state["exp_avg"] = state["exp_avg"].new_zeros(3, 3, 3)
+    brain.checkpointer.save_checkpoint()
+    with pytest.raises(ValueError, match=r"another model .*exp_avg of shape \(3, 3, 3\)"):
+        brain.on_fit_start()

@@ -159,3 +159,26 @@ def test_identity_of_an_earlier_version(saved):
     check_same_model(saved.checkpointer, {**now, "Transformer.decoder_nhead": 4})
     with pytest.raises(ValueError, match="decoder_nhead: 4 there, 2 now"):
         check_same_model(saved.checkpointer, {**now, "Transformer.decoder_nhead": 2})
+
+
+def test_identity_before_positions_and_activation_had_keys(saved):
+    mixer = "Transformer.mixer_options.SummaryMixing"
+    earlier = {
+        "Transformer.positional_encoding": "fixed_abs_sine",
+        f"{mixer}.preset": "interspeech2024",
+        "targets": "a",
+    }
+    file = saved.checkpointer.checkpoints_dir / "model.json"
+    file.write_text(json.dumps(earlier), encoding="utf-8")
+    now = {
+        "Transformer.encoder_positions": True,
+        "Transformer.decoder_positions": True,
+        f"{mixer}.preset": "interspeech2024",
+        f"{mixer}.activation": "gelu",
+        f"{mixer}.initialisation": "original",
+        "targets": "a",
+    }
+    check_same_model(saved.checkpointer, now)
+    for key, value in (("Transformer.encoder_positions", False), (f"{mixer}.activation", "swish")):
+        with pytest.raises(ValueError, match=f"{key}: .* there, {value} now"):
+            check_same_model(saved.checkpointer, {**now, key: value})

@@ -11,6 +11,8 @@ from summarymixing_sb.lengths import from_relative, subsampling_factor, to_relat
 from summarymixing_sb.training.streaming_eval import read_chunk_tests, write_streaming_table
 from summarymixing_sb.training.tasks.asr import ASRBrain
 
+SCALES = ("mean", "speechbrain")
+
 
 class TransducerBrain(ASRBrain):
     """Train and test the streaming transducer of arXiv 2409.07165.
@@ -50,6 +52,7 @@ class TransducerBrain(ASRBrain):
         for key in ("ctc_weight", "chunkwise_prob", "limited_left_context_prob"):
             if not 0 <= settings[key] <= 1:
                 raise ValueError(f"{key} must be from 0 to 1, not {settings[key]}")
+        _check_scale(settings.get("transducer_scale", "mean"))
         for name, least in (("chunk_size", 1), ("left_context_chunks", 0)):
             low, high = settings[f"{name}_min"], settings[f"{name}_max"]
             if not least <= low <= high:
@@ -109,6 +112,8 @@ class TransducerBrain(ASRBrain):
             predictions["lengths"],
             token_lengths,
             self.hparams.blank_index,
+            # the key is new in 0.2
+            getattr(self.hparams, "transducer_scale", "mean"),
         )
         if stage == sb.Stage.TRAIN:
             ctc = self.hparams.ctc_cost(
@@ -148,7 +153,7 @@ class TransducerBrain(ASRBrain):
         return {"method": method, "beam": beam, **unused}
 
 
-def transducer_loss(logits, tokens, lengths, token_lengths, blank_index):
+def transducer_loss(logits, tokens, lengths, token_lengths, blank_index, scale="mean"):
     """Minus the log-probability of the tokens, summed over all alignments (arXiv 1211.3711).
 
     SpeechBrain's own loss needs numba and a GPU; this is torchaudio's, which has both devices.
@@ -162,11 +167,21 @@ def transducer_loss(logits, tokens, lengths, token_lengths, blank_index):
     lengths, token_lengths : torch.Tensor
         (B,) relative to T and to U.
     blank_index : int
+    scale : str
+        "mean": the mean over utterances. "speechbrain": value and gradient are those of
+        SpeechBrain's loss, by which the published transducer was trained: the value is the mean
+        over utterances of the loss a frame, the gradient that of the sum over utterances. Beside
+        a share of CTC, the transducer then weighs B times more than with "mean".
 
     Returns
     -------
     torch.Tensor
-        The mean over utterances.
+        A scalar.
+
+    Raises
+    ------
+    ValueError
+        If the scale is unknown.
 
     Examples
     --------
@@ -177,6 +192,16 @@ def transducer_loss(logits, tokens, lengths, token_lengths, blank_index):
     >>> round(float(probability), 5), 2 / 4**3
     (0.03125, 0.03125)
     """
+    _check_scale(scale)
     frames = from_relative(lengths, logits.shape[1]).int()
     counts = from_relative(token_lengths, tokens.shape[1]).int()
-    return rnnt_loss(logits, tokens.int(), frames, counts, blank=blank_index, reduction="mean")
+    losses = rnnt_loss(logits, tokens.int(), frames, counts, blank=blank_index, reduction="none")
+    if scale == "mean":
+        return losses.mean()
+    total = losses.sum()
+    return total + ((losses / frames).mean() - total).detach()
+
+
+def _check_scale(scale):
+    if scale not in SCALES:
+        raise ValueError(f"transducer_scale: choose {' or '.join(SCALES)}, not {scale!r}")

@@ -12,7 +12,7 @@ from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 from summarymixing_sb.lengths import to_relative
 from summarymixing_sb.training.config import check_settings, load_hparams, read_settings
 from summarymixing_sb.training.streaming_eval import ChunkTest
-from summarymixing_sb.training.tasks.transducer import TransducerBrain, transducer_loss
+from summarymixing_sb.training.tasks.transducer import SCALES, TransducerBrain, transducer_loss
 
 HPARAMS = Path(__file__).resolve().parents[3] / "hparams" / "LibriSpeech"
 YAML = HPARAMS / "conformer_transducer.yaml"
@@ -68,21 +68,38 @@ def summed_over_alignments(log_probs, tokens):
     return -torch.stack(paths).logsumexp(0)
 
 
-def test_loss_is_the_sum_over_alignments():
+@pytest.mark.parametrize("scale", SCALES)
+def test_loss_is_the_sum_over_alignments(scale):
+    """With the scale of SpeechBrain's: the value a frame, but the gradient of the whole sum."""
     logits = torch.randn(3, 5, 4, 6, requires_grad=True)
     tokens = torch.tensor([[1, 5, 5], [2, 3, 0], [4, 0, 0]])
     frames, counts = [5, 4, 1], [3, 2, 1]
     found = transducer_loss(
-        logits, tokens, torch.tensor(frames) / 5, torch.tensor(counts) / 3, blank_index=0
+        logits,
+        tokens,
+        torch.tensor(frames) / 5,
+        torch.tensor(counts) / 3,
+        blank_index=0,
+        scale=scale,
     )
     (gradient,) = torch.autograd.grad(found, logits)
-    alone = [
-        summed_over_alignments(row[:length, : count + 1].log_softmax(-1), ids[:count].tolist())
-        for row, length, count, ids in zip(logits, frames, counts, tokens)
-    ]
-    expected = torch.stack(alone).mean()
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(gradient, torch.autograd.grad(expected, logits)[0])
+    alone = torch.stack(
+        [
+            summed_over_alignments(row[:length, : count + 1].log_softmax(-1), ids[:count].tolist())
+            for row, length, count, ids in zip(logits, frames, counts, tokens)
+        ]
+    )
+    if scale == "mean":
+        value = descended = alone.mean()
+    else:
+        value, descended = (alone / torch.tensor(frames)).mean(), alone.sum()
+    torch.testing.assert_close(found, value)
+    torch.testing.assert_close(gradient, torch.autograd.grad(descended, logits)[0])
+
+
+def test_an_unknown_scale_is_refused():
+    with pytest.raises(ValueError, match="transducer_scale: choose mean or speechbrain"):
+        transducer_loss(*[None] * 5, scale="sum")
 
 
 def test_joins_every_frame_with_every_prefix(brain, items):
