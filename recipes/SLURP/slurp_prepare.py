@@ -8,16 +8,21 @@ import os
 from pathlib import Path
 
 from summarymixing_sb.data.manifests import Recording, Skipped, write_manifests
-from summarymixing_sb.data.semantics import Semantics, parse_annotation, to_string
+from summarymixing_sb.data.semantics import (
+    Semantics,
+    annotated_entities,
+    parse_annotation,
+    to_string,
+)
 from summarymixing_sb.data.splits import manifests_of
+from summarymixing_sb.evaluation.slurp import RECORDINGS, is_chosen
 
 SAMPLE_RATE = 16000  # Hz, of every SLURP recording
 ANNOTATIONS = Path("dataset", "slurp")
 SYNTHETIC = "train_synthetic"  # the split whose audio is in a folder of its own
-RECORDINGS = ("both", "headset", "far")
 TEXTS = ("sentence", "sentence_annotation", "scenario", "action")  # keys of a sentence
 # Raised when the same files would give other rows, so that CSV files of before are made again.
-RULES = 1
+RULES = 2
 
 
 def prepare_slurp(
@@ -35,10 +40,10 @@ def prepare_slurp(
     with one row per recording and the columns ID (its file's name without ``.flac``), duration
     (seconds), wav (absolute path), spk_id (``unknown`` where the annotations name no speaker;
     the official ones do not), wrd (the sentence, lower case), intent (``scenario_action``),
-    semantics (what `summarymixing_sb.data.semantics.to_string` writes) and slurp_id (the
-    sentence's). Every recording is decoded once; those that cannot be used are named in the log
-    and listed in ``skipped.csv``. A second call does nothing while files and arguments are the
-    same.
+    semantics (what `summarymixing_sb.data.semantics.to_string` writes), entities (JSON: types and
+    fillers as the official scorer has them, or null) and slurp_id (the sentence's). Every
+    recording is decoded once; those that cannot be used are named in the log and listed in
+    ``skipped.csv``. A second call does nothing while files and arguments are the same.
 
     Parameters
     ----------
@@ -130,7 +135,7 @@ def find_audio(folder, annotations, recordings="both"):
                 f"{', '.join(TEXTS)}, recordings and the file of each: {error!r}"
             ) from error
         for file, speaker in files:
-            if recordings in ("both", "headset" if "-headset" in file else "far"):
+            if is_chosen(file, recordings):
                 yield str(folder / file), speaker, sentence
 
 
@@ -178,6 +183,7 @@ def _fields(speaker, sentence):
         "wrd": " ".join(sentence["sentence"].lower().split()),
         "intent": semantics.intent,
         "semantics": to_string(semantics),
+        "entities": json.dumps(annotated_entities(sentence)),
         "slurp_id": str(sentence.get("slurp_id", "")),
     }
 

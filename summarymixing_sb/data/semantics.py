@@ -156,6 +156,42 @@ def parse_annotation(annotation):
     return parts
 
 
+def annotated_entities(sentence):
+    """Give the entities of a sentence of SLURP as its scorer has them: tokens joined by spaces.
+
+    Parameters
+    ----------
+    sentence : dict
+        A line of SLURP's JSON lines.
+
+    Returns
+    -------
+    list of (str, str) or None
+        Type and filler, in lower case; None where the sentence has no tokens.
+
+    Raises
+    ------
+    ValueError
+        If an entity names a token that is not there.
+
+    Examples
+    --------
+    >>> tokens = [{"surface": surface} for surface in ("email", "robert", ",", "dinner")]
+    >>> annotated_entities({"tokens": tokens, "entities": [{"type": "person", "span": [1, 2]}]})
+    [('person', 'robert ,')]
+    """
+    surfaces = [token["surface"].lower() for token in sentence.get("tokens", ())]
+    if not surfaces:
+        return None
+    try:
+        return [
+            (entity["type"].lower(), " ".join(surfaces[index] for index in entity["span"]))
+            for entity in sentence["entities"]
+        ]
+    except IndexError as error:
+        raise ValueError(f"an entity spans more than the {len(surfaces)} tokens") from error
+
+
 def to_string(semantics):
     """Write intent and marked transcript as one line, the target that a model learns to write.
 

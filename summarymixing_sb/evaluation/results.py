@@ -3,8 +3,11 @@
 import io
 import json
 from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
 
+import jiwer
+from speechbrain.utils.edit_distance import EDIT_SYMBOLS
 from speechbrain.utils.metric_stats import ErrorRateStats
 
 from summarymixing_sb.evaluation.bootstrap import error_rate_interval
@@ -24,6 +27,13 @@ INFO_KEYS = (
     "mixer",
     "preset",
 )
+#: jiwer's names of what SpeechBrain has symbols for.
+SYMBOLS = {
+    "equal": EDIT_SYMBOLS["eq"],
+    "substitute": EDIT_SYMBOLS["sub"],
+    "delete": EDIT_SYMBOLS["del"],
+    "insert": EDIT_SYMBOLS["ins"],
+}
 DECODING_KEYS = ("method", "beam", "ctc_weight", "lm_source", "lm_weight")
 
 
@@ -41,7 +51,7 @@ def write_test_results(
     ``<name>.hyp.txt``, ``<name>.ref.txt``
         One line per utterance: its id, a tab, the hypothesis or the reference.
     ``<name>.wer.txt``
-        SpeechBrain's summary and word alignments.
+        SpeechBrain's summary and word alignments; counts are those of the JSON file.
     ``<name>.json``
         Written last. From the scores: ``wer``, ``cer`` (%), ``wer_interval`` and ``cer_interval``
         (95 %, by bootstrap), ``substitutions``, ``deletions``, ``insertions``, ``words``,
@@ -178,16 +188,43 @@ def _write_record(folder, name, record):
 
 
 def _alignments(ids, references, hypotheses):
-    """Write SpeechBrain's WER summary and alignments as a string."""
+    """Write SpeechBrain's WER summary and alignments as a string, of the alignments that count."""
+    words = jiwer.process_words(references, hypotheses)
     stats = ErrorRateStats()
-    stats.append(
-        ids=ids,
-        predict=[hypothesis.split() for hypothesis in hypotheses],
-        target=[reference.split() for reference in references],
-    )
+    for key, reference, hypothesis, chunks in zip(
+        ids, words.references, words.hypotheses, words.alignments
+    ):
+        steps = [step for chunk in chunks for step in _steps(chunk)]
+        counts = Counter(symbol for symbol, _, _ in steps)
+        edits = len(steps) - counts[EDIT_SYMBOLS["eq"]]
+        stats.scores.append(
+            {
+                "key": key,
+                "scored": True,
+                "hyp_absent": False,
+                "hyp_empty": not hypothesis,
+                "num_edits": edits,
+                "num_ref_tokens": len(reference),
+                "WER": 100 * edits / len(reference) if reference else float(edits > 0) * 100,
+                "insertions": counts[EDIT_SYMBOLS["ins"]],
+                "deletions": counts[EDIT_SYMBOLS["del"]],
+                "substitutions": counts[EDIT_SYMBOLS["sub"]],
+                "alignment": steps,
+                "ref_tokens": reference,
+                "hyp_tokens": hypothesis,
+            }
+        )
     stream = io.StringIO()
     stats.write_stats(stream)
     return stream.getvalue()
+
+
+def _steps(chunk):
+    """Turn a stretch of jiwer's alignment into steps of SpeechBrain's: symbol and two indices."""
+    symbol = SYMBOLS[chunk.type]
+    reference = range(chunk.ref_start_idx, chunk.ref_end_idx)
+    hypothesis = range(chunk.hyp_start_idx, chunk.hyp_end_idx)
+    return [(symbol, i, j) for i, j in zip_longest(reference, hypothesis)]
 
 
 def _write_whole(path, text):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from typing import NamedTuple
 
 import jiwer
 import numpy as np
@@ -16,11 +17,44 @@ _NOTHING = Semantics("", "")
 _BEFORE_CLITIC = re.compile(r"(?<=\w)(?=(?:'(?:s|m|d|re|ve|ll)|n't)(?!\w))")
 
 
-def slu_scores(
-    references,
-    predictions,
-    intervals=False,
-):
+class Understood(NamedTuple):
+    """Meaning of an utterance as SLURP's scorer compares it.
+
+    Attributes
+    ----------
+    scenario, action : str
+    entities : list of (str, str)
+        Type and filler, the filler as SLURP's tokens with spaces between them, in lower case.
+    """
+
+    scenario: str
+    action: str
+    entities: list
+
+
+def understood(semantics, entities=None):
+    """Make what SLURP's scorer compares of a :class:`~summarymixing_sb.data.semantics.Semantics`.
+
+    Parameters
+    ----------
+    semantics : Semantics, Understood or None
+        None, for what could not be read, is empty.
+    entities : list of (str, str), optional
+        Other entities than its own: those that SLURP's annotation makes of tokens.
+
+    Returns
+    -------
+    Understood
+    """
+    semantics = semantics or _NOTHING
+    if isinstance(semantics, Understood):
+        return semantics
+    if entities is None:
+        entities = [(entity.type, slurp_tokens(entity.filler)) for entity in semantics.entities]
+    return Understood(semantics.scenario, semantics.action, entities)
+
+
+def slu_scores(references, predictions, intervals=False):
     """Score what a model understood, as SLURP does (Bastianelli et al., EMNLP 2020).
 
     The counts of all utterances and all entity types are summed before they are divided. A
@@ -28,9 +62,9 @@ def slu_scores(
 
     Parameters
     ----------
-    references : sequence of Semantics
+    references : sequence of Semantics or Understood
         One per utterance.
-    predictions : sequence of Semantics or None
+    predictions : sequence of Semantics, Understood or None
         In the same order. :func:`summarymixing_sb.data.semantics.recover` makes them of any text.
     intervals : bool
         Give the 95 % bootstrap interval of every figure as well. Takes half a minute for the
@@ -79,10 +113,9 @@ def slu_scores(
     """
     _check_lengths(references, predictions)
     intents, exact, words, characters = [], [], [], []
-    for reference, prediction in zip(references, predictions):
-        prediction = prediction or _NOTHING
+    for reference, prediction in zip(map(understood, references), map(understood, predictions)):
         intents.append(_intent_counts(reference, prediction))
-        gold, found = _token_entities(reference), _token_entities(prediction)
+        gold, found = reference.entities, prediction.entities
         exact.append(_exact_counts(gold, found))
         words.append(_distance_counts(gold, found, word_distance))
         characters.append(_distance_counts(gold, found, character_distance))
@@ -184,6 +217,7 @@ def write_predictions(path, ids, predictions, suffix=".flac"):
         Name of each recording's file, without suffix.
     predictions : sequence of Semantics or None
         In the same order. None, like whatever could not be read, is written as empty.
+        :func:`summarymixing_sb.data.semantics.recover` makes them of any text.
     suffix : str
         Of the recordings' files.
 
@@ -202,15 +236,11 @@ def write_predictions(path, ids, predictions, suffix=".flac"):
                 "scenario": prediction.scenario,
                 "action": prediction.action,
                 "entities": [
-                    {"type": kind, "filler": filler} for kind, filler in _token_entities(prediction)
+                    {"type": kind, "filler": filler}
+                    for kind, filler in understood(prediction).entities
                 ],
             }
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-
-def _token_entities(semantics):
-    """Type and filler, as SLURP's tokens, of each entity."""
-    return [(entity.type, slurp_tokens(entity.filler)) for entity in semantics.entities]
 
 
 def _intent_counts(reference, prediction):

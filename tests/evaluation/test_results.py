@@ -1,6 +1,8 @@
 """The files of a test set."""
 
 import json
+import random
+import re
 
 import pytest
 
@@ -122,3 +124,26 @@ def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         write_test_results(tmp_path, "test", IDS, REFERENCES, REFERENCES, INFO)
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == before
+
+
+def test_counts_are_the_same_in_both_files(tmp_path):
+    """Many alignments have as few errors; only one of them is counted and written."""
+    draw = random.Random(0)
+    pairs = [[" ".join(draw.choices("ABC", k=draw.randrange(9))) for _ in "rh"] for _ in range(60)]
+    references, hypotheses = zip(*pairs, ("", "A B"), ("A B", ""))
+    ids = [str(number) for number in range(len(references))]
+    file = write_test_results(tmp_path, "random", ids, references, hypotheses, INFO)
+    counts = json.loads(file.read_text())
+    text = (tmp_path / "random.wer.txt").read_text()
+    found = re.search(r"%WER (\S+) \[ (\d+) / (\d+), (\d+) ins, (\d+) del, (\d+) sub \]", text)
+    wer, errors, words, *split = found.groups()
+    assert float(wer) == pytest.approx(counts["wer"], abs=0.006)
+    assert [int(n) for n in split] == [
+        counts[name] for name in ("insertions", "deletions", "substitutions")
+    ]
+    assert (int(errors), int(words)) == (sum(map(int, split)), counts["words"])
+    # the alignments are those of the counts
+    utterances = text[text.index("\n0, %WER") :]
+    symbols = re.findall(r"^ *[=SDI](?: *; *[=SDI])* *$", utterances, re.MULTILINE)
+    for symbol, count in zip("IDS", split):
+        assert sum(line.count(symbol) for line in symbols) == int(count)

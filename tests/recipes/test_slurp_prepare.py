@@ -21,7 +21,7 @@ SENTENCES = (
     ("lights off in [house_place : anna's room]", "iot", "hue_lightoff", "hue_lightoff"),
     ("tell me a joke", "general", "joke", "general_joke"),
 )
-COLUMNS = "ID,duration,wav,spk_id,wrd,intent,semantics,slurp_id"
+COLUMNS = "ID,duration,wav,spk_id,wrd,intent,semantics,entities,slurp_id"
 
 
 def write_flac(path, seconds=0.25, rate=16000):
@@ -109,6 +109,7 @@ def test_csv_columns_and_content(prepare, data):
         "wrd": "wake me at 10:30 am on friday",
         "intent": "alarm_set",
         "semantics": "alarm_set | wake me at [time : 10:30 am] on [date : friday]",
+        "entities": "null",
         "slurp_id": "100",
     }
     assert rows[2]["intent"] == "iot_hue_lightoff"

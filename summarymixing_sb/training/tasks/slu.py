@@ -1,12 +1,14 @@
 """Spoken language understanding: intent and marked transcript, written as one string."""
 
+import json
+from functools import cached_property
 from pathlib import Path
 
 from summarymixing_sb.data.manifests import read_manifest
 from summarymixing_sb.data.semantics import from_string, markers, recover
 from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.evaluation import write_test_results
-from summarymixing_sb.evaluation.slu import slu_scores, write_predictions
+from summarymixing_sb.evaluation.slu import slu_scores, understood, write_predictions
 from summarymixing_sb.training.tasks.asr import ASRBrain
 
 
@@ -32,9 +34,31 @@ class SLUBrain(ASRBrain):
         references = [from_string(text) for text in self.references]
         return references, [recover(text) for text in self.hypotheses]
 
+    def understanding(self, intervals=False):
+        """Score what was understood; entities of the references are those of the manifests."""
+        references, hypotheses = self.meanings()
+        gold = [
+            understood(meaning, self.annotated.get(key))
+            for key, meaning in zip(self.ids, references)
+        ]
+        return slu_scores(gold, hypotheses, intervals)
+
+    @cached_property
+    def annotated(self):
+        """Entities by utterance, where the manifests have them."""
+        folder = Path(self.hparams.manifest_folder)
+        splits = {*self.hparams.valid_splits, *self.hparams.test_splits}
+        files = [folder / f"{split}.csv" for split in sorted(splits)]
+        rows = (row for file in files if file.is_file() for row in read_manifest(file))
+        entities = {row["ID"]: json.loads(row.get("entities") or "null") for row in rows}
+        return {
+            key: None if found is None else [tuple(entity) for entity in found]
+            for key, found in entities.items()
+        }
+
     def error_rates(self):
         """Error rates of the strings, and how well they are understood."""
-        scores = slu_scores(*self.meanings())
+        scores = self.understanding()
         return {
             **super().error_rates(),
             "intent_accuracy": scores["intent_accuracy"],
@@ -44,7 +68,7 @@ class SLUBrain(ASRBrain):
     def write_results(self, folder, split, info):
         """Write scores, transcripts, and predictions as SLURP's official scorer reads them."""
         references, hypotheses = self.meanings()
-        scores = slu_scores(references, hypotheses, intervals=True)
+        scores = self.understanding(intervals=True)
         Path(folder).mkdir(parents=True, exist_ok=True)
         write_predictions(Path(folder) / f"{split}.predictions.jsonl", self.ids, hypotheses)
         file = write_test_results(
