@@ -45,6 +45,7 @@ setup(
         "console_scripts": [
             "summarymixing-transcribe = summarymixing_sb.inference.transcribe:main",
             "summarymixing-compare = summarymixing_sb.evaluation.compare:main",
+            "summarymixing-convert = summarymixing_sb.training.convert:main",
             "summarymixing-score-slurp = summarymixing_sb.evaluation.slurp:main",
         ]
     },

@@ -1,6 +1,5 @@
 """Scores of spoken language understanding: accuracy of intents, F1 of entities, SLURP's SLU-F1."""
 
-import json
 import re
 from collections import Counter
 from typing import NamedTuple
@@ -11,9 +10,8 @@ import numpy as np
 from summarymixing_sb.data.semantics import Semantics
 from summarymixing_sb.evaluation.bootstrap import bootstrap_interval
 from summarymixing_sb.evaluation.scoring import count_errors
-from summarymixing_sb.files import atomic_open
 
-_NOTHING = Semantics("", "")
+NOTHING = Semantics("", "")
 _BEFORE_CLITIC = re.compile(r"(?<=\w)(?=(?:'(?:s|m|d|re|ve|ll)|n't)(?!\w))")
 
 
@@ -46,7 +44,7 @@ def understood(semantics, entities=None):
     -------
     Understood
     """
-    semantics = semantics or _NOTHING
+    semantics = semantics or NOTHING
     if isinstance(semantics, Understood):
         return semantics
     if entities is None:
@@ -111,7 +109,7 @@ def slu_scores(references, predictions, intervals=False):
     >>> round(result["word_f1"], 2)  # 1 / (1 + 0.5), one of two words being wrong
     66.67
     """
-    _check_lengths(references, predictions)
+    check_lengths(references, predictions)
     intents, exact, words, characters = [], [], [], []
     for reference, prediction in zip(map(understood, references), map(understood, predictions)):
         intents.append(_intent_counts(reference, prediction))
@@ -160,7 +158,7 @@ def intent_scores(references, predictions):
     >>> result["scenario_accuracy"], result["action_accuracy"], result["intent_accuracy"]
     (100.0, 50.0, 50.0)
     """
-    _check_lengths(references, predictions)
+    check_lengths(references, predictions)
     counts = []
     for reference, prediction in zip(references, predictions):
         scenario, _, action = reference.partition("_")
@@ -201,46 +199,6 @@ def slurp_tokens(filler):
     "mom 's song do n't stop"
     """
     return _BEFORE_CLITIC.sub(" ", filler)
-
-
-def write_predictions(path, ids, predictions, suffix=".flac"):
-    """Write predictions as JSON lines that SLURP's official scorer reads.
-
-    Each line has the keys ``file``, ``text``, ``scenario``, ``action`` and ``entities``, a list
-    of ``type`` and ``filler``. The fillers are SLURP's tokens, as in the scorer's references.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file, usually ``predictions.jsonl``; written whole or not at all.
-    ids : sequence of str
-        Name of each recording's file, without suffix.
-    predictions : sequence of Semantics or None
-        In the same order. None, like whatever could not be read, is written as empty.
-        :func:`summarymixing_sb.data.semantics.recover` makes them of any text.
-    suffix : str
-        Of the recordings' files.
-
-    Raises
-    ------
-    ValueError
-        When there is nothing to write, or the two differ in length.
-    """
-    _check_lengths(ids, predictions)
-    with atomic_open(path) as file:
-        for name, prediction in zip(ids, predictions):
-            prediction = prediction or _NOTHING
-            record = {
-                "file": name + suffix,
-                "text": prediction.sentence,
-                "scenario": prediction.scenario,
-                "action": prediction.action,
-                "entities": [
-                    {"type": kind, "filler": filler}
-                    for kind, filler in understood(prediction).entities
-                ],
-            }
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def _intent_counts(reference, prediction):
@@ -310,8 +268,8 @@ def _f1(sums):
     return _percent(2 * sums[..., 0], 2 * sums[..., 0] + sums[..., 1] + sums[..., 2])
 
 
-def _check_lengths(given, predictions):
-    """Raise unless there are as many predictions as of the other, and some."""
+def check_lengths(given, predictions):
+    """Raise ValueError unless there are as many predictions as of the other, and some."""
     if len(given) != len(predictions):
         raise ValueError(
             f"{len(predictions)} predictions for {len(given)} utterances: "

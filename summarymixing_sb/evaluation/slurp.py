@@ -1,4 +1,4 @@
-"""Scores of a file of predictions on SLURP, as its official scorer counts."""
+"""Files of predictions on SLURP, written and scored as its official scorer reads them."""
 
 import argparse
 import json
@@ -6,9 +6,56 @@ import sys
 from pathlib import Path
 
 from summarymixing_sb.data.semantics import Semantics, annotated_entities, parse_annotation
-from summarymixing_sb.evaluation.slu import Understood, slu_scores, understood
+from summarymixing_sb.evaluation.slu import (
+    NOTHING,
+    Understood,
+    check_lengths,
+    slu_scores,
+    understood,
+)
+from summarymixing_sb.files import atomic_open
 
 RECORDINGS = ("both", "headset", "far")
+
+
+def write_predictions(path, ids, predictions, suffix=".flac"):
+    """Write predictions as JSON lines that SLURP's official scorer reads.
+
+    Each line has the keys ``file``, ``text``, ``scenario``, ``action`` and ``entities``, a list
+    of ``type`` and ``filler``. The fillers are SLURP's tokens, as in the scorer's references.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, usually ``predictions.jsonl``; written whole or not at all.
+    ids : sequence of str
+        Name of each recording's file, without suffix.
+    predictions : sequence of Semantics or None
+        In the same order. None, like whatever could not be read, is written as empty.
+        :func:`summarymixing_sb.data.semantics.recover` makes them of any text.
+    suffix : str
+        Of the recordings' files.
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to write, or the two differ in length.
+    """
+    check_lengths(ids, predictions)
+    with atomic_open(path) as file:
+        for name, prediction in zip(ids, predictions):
+            prediction = prediction or NOTHING
+            record = {
+                "file": name + suffix,
+                "text": prediction.sentence,
+                "scenario": prediction.scenario,
+                "action": prediction.action,
+                "entities": [
+                    {"type": kind, "filler": filler}
+                    for kind, filler in understood(prediction).entities
+                ],
+            }
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def is_chosen(file, recordings):
@@ -38,7 +85,7 @@ def score_predictions(annotations, predictions, recordings="both"):
     predictions : str or Path
         JSON lines with the keys ``file``, ``scenario``, ``action`` and ``entities``, a list of
         ``type`` and ``filler``: what the official scorer takes, and
-        :func:`summarymixing_sb.evaluation.slu.write_predictions` writes.
+        :func:`write_predictions` writes.
     recordings : str
         ``both``, ``headset`` or ``far``: those to be scored.
 

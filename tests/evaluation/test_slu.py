@@ -12,8 +12,8 @@ from summarymixing_sb.evaluation.slu import (
     slu_scores,
     understood,
     word_distance,
-    write_predictions,
 )
+from summarymixing_sb.evaluation.slurp import write_predictions
 
 REFERENCE = "wake me at [time : nine am] on [date : friday]"
 TWICE = "add [person : anna] and [person : joanna]"

@@ -10,8 +10,8 @@ from summarymixing_sb.data.semantics import (
     from_string,
     parse_annotation,
 )
-from summarymixing_sb.evaluation.slu import slu_scores, slurp_tokens, write_predictions
-from summarymixing_sb.evaluation.slurp import main, score_predictions
+from summarymixing_sb.evaluation.slu import slu_scores, slurp_tokens
+from summarymixing_sb.evaluation.slurp import main, score_predictions, write_predictions
 
 SURFACES = ["email", "robert", ",", "on", "friday"]
 

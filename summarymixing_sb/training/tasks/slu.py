@@ -8,7 +8,8 @@ from summarymixing_sb.data.manifests import read_manifest
 from summarymixing_sb.data.semantics import from_string, markers, recover
 from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.evaluation import write_test_results
-from summarymixing_sb.evaluation.slu import slu_scores, understood, write_predictions
+from summarymixing_sb.evaluation.slu import slu_scores, understood
+from summarymixing_sb.evaluation.slurp import write_predictions
 from summarymixing_sb.training.tasks.asr import ASRBrain
 
 
