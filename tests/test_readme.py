@@ -53,7 +53,9 @@ def commands():
 
 
 COMMANDS = list(commands())
-ENTRY_POINTS = ("summarymixing-transcribe", "summarymixing-compare")
+ENTRY_POINTS = tuple(
+    re.findall(r'"(summarymixing-\w+(?:-\w+)?) = ', (ROOT / "setup.py").read_text(encoding="utf-8"))
+)
 
 
 def recipe_of(words):
@@ -70,6 +72,18 @@ def test_the_python_session(capsys):
     assert len([line for line in session.splitlines() if line]) == 6
     exec(compile(session, "README.md", "exec"), {})
     assert capsys.readouterr().out.strip() == session.rsplit("# ", 1)[1].strip()
+
+
+def test_the_yaml_of_a_transducer_of_speechbrain():
+    """The blocks that change, beside those of its recipe that use them."""
+    [block] = blocks((ROOT / "recipes" / "README.md").read_text(encoding="utf-8"), "yaml")
+    built = load_hyperpyyaml(block)
+    encoded = built["enc"](torch.randn(1, 20, 640), torch.ones(1))
+    assert encoded.shape == (1, 20, 512)
+    logits = torch.randn(1, 20, 4, 1000, requires_grad=True)
+    cost = built["transducer_cost"](logits, torch.tensor([[5, 6, 7]]), torch.ones(1), torch.ones(1))
+    assert cost.requires_grad
+    assert cost.item() > 0
 
 
 def test_the_yaml_of_the_drop_in():
