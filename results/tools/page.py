@@ -1,4 +1,4 @@
-"""The results page, published figures with ours beneath, and the page of commands."""
+"""The results page, published figures with ours beneath, and the pages of commands and models."""
 
 import argparse
 import json
@@ -6,6 +6,8 @@ import textwrap
 from pathlib import Path
 from string import Template
 
+from results.tools.hyperparameters import hyperparameters_page
+from results.tools.markdown import markdown_table
 from results.tools.published import (
     INCIDENTAL,
     LANGUAGE_MODEL,
@@ -42,13 +44,13 @@ NAMES = {
 
 
 def make_pages(root):
-    """Write the results page and the page of commands.
+    """Write the results page, the page of commands, and that of hyperparameters.
 
     Parameters
     ----------
     root : str or Path
         Top of the repository; its folder `results` has ``published.csv``, ``commands.csv``,
-        ``template.md`` and, once there are runs, ``runs.csv``.
+        ``hyperparameters.csv``, ``template.md`` and, once there are runs, ``runs.csv``.
 
     Returns
     -------
@@ -77,33 +79,8 @@ def make_pages(root):
             published="\n\n".join(sections), others=_other_runs(others)
         ),
         "commands.md": "\n\n".join(commands) + "\n",
+        "hyperparameters.md": hyperparameters_page(tables, root),
     }
-
-
-def markdown_table(rows):
-    """Write a table, leaving out columns in which every cell is empty.
-
-    Parameters
-    ----------
-    rows : list of dict of str to str
-        Cells by column; the columns stand in the order in which rows first name them.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> print(markdown_table([{"mixer": "none", "WER": "3.1", "CER": ""}]))
-    | mixer | WER |
-    |---|---|
-    | none | 3.1 |
-    """
-    columns = dict.fromkeys(key for row in rows for key in row)
-    kept = [key for key in columns if any(row.get(key) for row in rows)]
-    lines = [kept, *([row.get(key, "") for key in kept] for row in rows)]
-    head, *body = ["| " + " | ".join(cells) + " |" for cells in lines]
-    return "\n".join([head, "|" + "---|" * len(kept), *body])
 
 
 def main(argv=None):

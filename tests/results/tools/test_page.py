@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from results.tools.page import main, make_pages, markdown_table
+from results.tools.markdown import markdown_table
+from results.tools.page import main, make_pages
 from results.tools.runs import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,6 +34,7 @@ def root(tmp_path):
     results.mkdir()
     (tmp_path / "hparams").symlink_to(ROOT / "hparams")
     shutil.copy(ROOT / "results" / "template.md", results)
+    shutil.copy(ROOT / "results" / "hyperparameters.csv", results)
     for name in ("published", "commands"):
         head, *lines = (ROOT / "results" / f"{name}.csv").read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if "lite" in line or "espnet-branchformer" in line]
@@ -139,7 +141,9 @@ def test_other_runs(root):
 def test_command_line(root, capsys):
     main(["--root", str(root)])
     page = root / "results" / "README.md"
-    assert capsys.readouterr().out == f"wrote {page}\nwrote {page.with_name('commands.md')}\n"
+    names = ("README.md", "commands.md", "hyperparameters.md")
+    written = "".join(f"wrote {page.with_name(name)}\n" for name in names)
+    assert capsys.readouterr().out == written
     assert page.read_text(encoding="utf-8") == results_page(root)
     before = os.stat(page).st_mtime_ns
     (root / "results" / "runs.csv").write_text("a\n")
@@ -150,7 +154,7 @@ def test_command_line(root, capsys):
 
 
 def test_links_and_names_on_the_page_lead_somewhere():
-    for name in ("README.md", "commands.md"):
+    for name in ("README.md", "commands.md", "hyperparameters.md"):
         text = (ROOT / "results" / name).read_text(encoding="utf-8")
         links = [part.split(")")[0] for part in text.split("](")[1:]]
         assert links
