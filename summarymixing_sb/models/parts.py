@@ -1,9 +1,15 @@
 """A model's trained parts under their names, as checkpoints hold them."""
 
+import re
+
 from torch import nn
 
 #: Saved apart from the model, as SpeechBrain saves it.
 NORMALIZER = "normalize"
+#: What numbered checkpoints of others have, and none of this package.
+_FOREIGN = re.compile(
+    r"\d+\.(positional_encoding(_decoder)?\.pe$|.*\.((local|summary|global)_proj|mutihead_attn)\.)"
+)
 
 
 class ModelParts(nn.ModuleDict):
@@ -49,11 +55,23 @@ def name_parts(state_dict, names):
     dict of str to torch.Tensor
         What has a name already, or a position behind the last name, stays as it is.
 
+    Raises
+    ------
+    ValueError
+        If the positions are those of SpeechBrain or of the original implementation, where the
+        output layers stand in another order.
+
     Examples
     --------
     >>> name_parts({"0.weight": 1, "ctc_lin.weight": 2}, ["CNN"])
     {'CNN.weight': 1, 'ctc_lin.weight': 2}
     """
+    foreign = next(filter(_FOREIGN.match, state_dict), None)
+    if foreign:
+        raise ValueError(
+            f"{foreign} is of a checkpoint of SpeechBrain or of the original implementation, whose "
+            "parts stand in another order: convert it with summarymixing-convert"
+        )
     by_position = {str(position): name for position, name in enumerate(names)}
     named = {}
     for key, value in state_dict.items():

@@ -45,9 +45,9 @@ def check_same_model(checkpointer, identity):
     """
     file = Path(checkpointer.checkpoints_dir) / IDENTITY_FILE
     if checkpointer.list_checkpoints() and file.is_file():
-        known = _upgraded(json.loads(file.read_text(encoding="utf-8")), identity)
+        known = _upgraded(json.loads(file.read_text(encoding="utf-8")))
         # through JSON, as the other side has been
-        identity = json.loads(json.dumps(identity))
+        identity = _upgraded(json.loads(json.dumps(identity)))
         if "targets" not in identity:
             known.pop("targets", None)
         differ = [
@@ -61,23 +61,26 @@ def check_same_model(checkpointer, identity):
         _write_identity(file, identity)
 
 
-def _upgraded(known, identity):
-    """Write an identity of an earlier version as this one would."""
-    known = dict(known)
-    if "Transformer.decoder_nhead" in identity:
-        known.setdefault("Transformer.decoder_nhead", known.get("Transformer.nhead"))
-    if "Transformer.encoder_positions" in identity and "Transformer.positional_encoding" in known:
-        sinusoids = known.pop("Transformer.positional_encoding") is not None
-        for key in ("Transformer.encoder_positions", "Transformer.decoder_positions"):
-            if key in identity:
-                known.setdefault(key, sinusoids)
-    mixer = "Transformer.mixer_options.SummaryMixing"
-    if f"{mixer}.preset" in known:
-        known.setdefault(f"{mixer}.activation", "gelu")
-        known.setdefault(f"{mixer}.initialisation", identity.get(f"{mixer}.initialisation"))
-    if known.get("predictor.!") == "!new:summarymixing_sb.predictor.Predictor":
-        known["predictor.!"] = "!new:summarymixing_sb.Predictor"
-    return known
+def _upgraded(identity):
+    """Write an identity, or what a YAML file of an earlier version makes, as this one would."""
+    identity = dict(identity)
+    model, mixer = "Transformer", "Transformer.mixer_options.SummaryMixing"
+    if f"{model}.nhead" in identity:
+        identity.setdefault(f"{model}.decoder_nhead", identity[f"{model}.nhead"])
+    if f"{model}.positional_encoding" in identity:
+        sinusoids = identity.pop(f"{model}.positional_encoding") is not None
+        identity.setdefault(f"{model}.encoder_positions", sinusoids)
+        identity.setdefault(f"{model}.decoder_positions", sinusoids)
+    if not identity.get(f"{model}.num_decoder_layers", True):
+        for key in ("decoder_nhead", "decoder_positions"):
+            identity.pop(f"{model}.{key}", None)
+    if f"{mixer}.preset" in identity:
+        identity.setdefault(f"{mixer}.activation", "gelu")
+        # How weights began does not say what they are.
+        identity.pop(f"{mixer}.initialisation", None)
+    if identity.get("predictor.!") == "!new:summarymixing_sb.predictor.Predictor":
+        identity["predictor.!"] = "!new:summarymixing_sb.Predictor"
+    return identity
 
 
 @partial(register_checkpoint_hooks, save_on_main_only=False)

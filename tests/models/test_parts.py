@@ -40,3 +40,17 @@ def test_another_models_list_is_refused():
 
 def test_names_stay():
     assert name_parts({"CNN.0.weight": 1, "7.bias": 2}, ["CNN"]) == {"CNN.0.weight": 1, "7.bias": 2}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1.positional_encoding.pe",
+        "1.encoder.layers.0.mha_layer.local_proj.linear.w.weight",
+        "1.decoder.layers.0.mutihead_attn.att.in_proj_weight",
+    ],
+)
+def test_numbered_parts_of_others_are_refused(name):
+    """Their output layers stand in another order, and have the same shapes."""
+    with pytest.raises(ValueError, match=f"{name} .* summarymixing-convert"):
+        name_parts({name: 1, "2.w.weight": 2}, ["CNN", "Transformer", "ctc_lin", "seq_lin"])

@@ -161,11 +161,14 @@ def test_identity_of_an_earlier_version(saved):
         check_same_model(saved.checkpointer, {**now, "Transformer.decoder_nhead": 2})
 
 
+MIXER = "Transformer.mixer_options.SummaryMixing"
+
+
 def test_identity_before_positions_and_activation_had_keys(saved):
-    mixer = "Transformer.mixer_options.SummaryMixing"
     earlier = {
         "Transformer.positional_encoding": "fixed_abs_sine",
-        f"{mixer}.preset": "interspeech2024",
+        "Transformer.nhead": 4,
+        f"{MIXER}.preset": "interspeech2024",
         "targets": "a",
     }
     file = saved.checkpointer.checkpoints_dir / "model.json"
@@ -173,12 +176,36 @@ def test_identity_before_positions_and_activation_had_keys(saved):
     now = {
         "Transformer.encoder_positions": True,
         "Transformer.decoder_positions": True,
-        f"{mixer}.preset": "interspeech2024",
-        f"{mixer}.activation": "gelu",
-        f"{mixer}.initialisation": "original",
+        "Transformer.nhead": 4,
+        "Transformer.decoder_nhead": 4,
+        f"{MIXER}.preset": "interspeech2024",
+        f"{MIXER}.activation": "gelu",
+        f"{MIXER}.initialisation": "original",
+        "targets": "a",
+    }
+    for identity in (earlier, now):  # a run's own YAML file, and the one of this version
+        check_same_model(saved.checkpointer, identity)
+    for key, value in (("Transformer.encoder_positions", False), (f"{MIXER}.activation", "swish")):
+        with pytest.raises(ValueError, match=f"{key}: .* there, {value} now"):
+            check_same_model(saved.checkpointer, {**now, key: value})
+
+
+def test_identity_of_an_earlier_model_without_decoder(saved):
+    earlier = {
+        "Transformer.positional_encoding": None,
+        "Transformer.nhead": 4,
+        "Transformer.num_decoder_layers": 0,
+        "predictor.!": "!new:summarymixing_sb.predictor.Predictor",
+        "targets": "a",
+    }
+    file = saved.checkpointer.checkpoints_dir / "model.json"
+    file.write_text(json.dumps(earlier), encoding="utf-8")
+    check_same_model(saved.checkpointer, earlier)
+    now = {
+        "Transformer.encoder_positions": False,
+        "Transformer.nhead": 4,
+        "Transformer.num_decoder_layers": 0,
+        "predictor.!": "!new:summarymixing_sb.Predictor",
         "targets": "a",
     }
     check_same_model(saved.checkpointer, now)
-    for key, value in (("Transformer.encoder_positions", False), (f"{mixer}.activation", "swish")):
-        with pytest.raises(ValueError, match=f"{key}: .* there, {value} now"):
-            check_same_model(saved.checkpointer, {**now, key: value})
