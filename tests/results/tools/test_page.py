@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -170,3 +171,13 @@ def test_tables_leave_out_empty_columns():
         "| 1 | 2 |  |",
         "| 3 |  | 4 |",
     ]
+
+
+def test_losses_of_variants_are_those_of_their_logs():
+    text = (ROOT / "results" / "template.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| \[.*\]\((variants/.*)\) \| .* \| (.*) \| (.*) \|$", text, re.MULTILINE)
+    assert len(lines) == len(list((ROOT / "results" / "variants").iterdir()))
+    for file, train, valid in lines:
+        log = (ROOT / "results" / file).read_text(encoding="utf-8")
+        assert train.split(", ") == re.findall(r"train loss: ([\d.]+)", log)
+        assert valid.split(", ") == re.findall(r"valid loss: ([\d.]+)", log)
