@@ -7,6 +7,7 @@ from summarymixing_sb.encoders import (
     TransformerEncoder,
 )
 from summarymixing_sb.mixers import Mixer, SummaryMixing
+from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.front_end import ConvolutionFrontEnd, FrontEnd
 from summarymixing_sb.models.predictor import Predictor
 from summarymixing_sb.models.transformer_asr import TransformerASR
@@ -15,6 +16,7 @@ from summarymixing_sb.version import __version__
 
 __all__ = [
     "BranchformerEncoder",
+    "Checkpointer",
     "ConformerEncoder",
     "ContextNet",
     "ConvolutionFrontEnd",

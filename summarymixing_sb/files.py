@@ -42,8 +42,20 @@ def atomic_open(path):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        flush_to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush_to_disk(path):
+    """Wait until a file, or the names in a folder, are on the disk, safe from a power failure."""
+    if os.path.isdir(path) and os.name == "nt":  # Windows opens no folders
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def digest(path):

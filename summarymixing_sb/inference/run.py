@@ -5,11 +5,11 @@ from pathlib import Path
 
 import sentencepiece
 import torch
-from speechbrain.utils.checkpoints import Checkpointer
 
 from summarymixing_sb.data.tokenizer import check_tokenizer, fetch_tokenizer, load_tokenizer
 from summarymixing_sb.hyperparameters import load_hparams, read_settings
 from summarymixing_sb.lengths import subsampling_factor
+from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.checkpoints import load_average
 from summarymixing_sb.models.front_end import FrontEnd
 from summarymixing_sb.models.parts import ModelParts

@@ -1,9 +1,15 @@
 """Averages of checkpoints, in memory."""
 
-import torch
-from speechbrain.utils.checkpoints import Checkpointer, average_checkpoints
+from itertools import islice
 
+import torch
+from speechbrain.utils.checkpoints import average_state_dicts
+from speechbrain.utils.logger import get_logger
+
+from summarymixing_sb.models.checkpointer import Checkpointer, progress
 from summarymixing_sb.models.parts import name_parts
+
+logger = get_logger(__name__)
 
 
 def end_of_epoch(checkpoint):
@@ -48,7 +54,7 @@ def load_average(checkpointer, model, normalizer, number, by):
 
     Parameters
     ----------
-    checkpointer : speechbrain.utils.checkpoints.Checkpointer
+    checkpointer : Checkpointer
         Its recoverable ``model`` is averaged; ``normalizer`` comes from the latest of them.
     model, normalizer : torch.nn.Module
         Receive what is loaded.
@@ -69,26 +75,81 @@ def load_average(checkpointer, model, normalizer, number, by):
     ValueError
         If a checkpoint does not fit the model.
     """
+    average, used = average_parameters(checkpointer, model.listed, number, by)
+    try:
+        model.load_state_dict(average)
+    except RuntimeError as error:
+        raise mismatch_error(checkpointer, error) from error
+    latest = max(used, key=progress)
+    Checkpointer(checkpointer.checkpoints_dir, {"normalizer": normalizer}).load_checkpoint(latest)
+    return used
+
+
+def average_parameters(checkpointer, listed, number=None, by="last"):
+    """Average the parameters of checkpoints of whole epochs.
+
+    Checkpoints with numbers that are not finite are left out, with a warning.
+
+    Parameters
+    ----------
+    checkpointer : Checkpointer
+    listed : iterable of str
+        Names of the model's parts, for runs that were begun by an earlier version.
+    number : int, optional
+        How many checkpoints, at most; all of them if None.
+    by : str
+        ``last``, or a score that is better when lower.
+
+    Returns
+    -------
+    average : dict of str to torch.Tensor
+    used : list of speechbrain.utils.checkpoints.Checkpoint
+        Those averaged, best first.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such checkpoint.
+    """
     found = checkpointer.find_checkpoints(
-        min_key=None if by == "last" else by,
-        ckpt_predicate=end_of_epoch,
-        max_num_checkpoints=number,
+        min_key=None if by == "last" else by, ckpt_predicate=end_of_epoch
     )
-    if not found:
+    used = []
+
+    def finite_states():
+        for checkpoint in found:
+            file = checkpoint.paramfiles["model"]
+            state = name_parts(torch.load(file, "cpu", weights_only=True), listed)
+            if name := not_finite(state):
+                logger.warning(f"{file} is not averaged: {name} has numbers that are not finite")
+                continue
+            used.append(checkpoint)
+            yield state
+
+    states = list(islice(finite_states(), number))
+    if not states:
         score = "" if by == "last" else f" with the score {by}"
         raise FileNotFoundError(
             f"no checkpoint of a whole epoch{score} in {checkpointer.checkpoints_dir}: train "
             "first, or set output_folder to where the model was trained"
         )
-    latest = max(found, key=lambda checkpoint: checkpoint.meta["unixtime"])
+    return average_state_dicts(states), used
 
-    def load(path, map_location):
-        """Name parts, also where a run was begun by an earlier version."""
-        return name_parts(torch.load(path, map_location), model.listed)
 
-    try:
-        model.load_state_dict(average_checkpoints(found, "model", parameter_loader=load))
-    except RuntimeError as error:
-        raise mismatch_error(checkpointer, error) from error
-    Checkpointer(checkpointer.checkpoints_dir, {"normalizer": normalizer}).load_checkpoint(latest)
-    return found
+def not_finite(state_dict):
+    """Name the first parameter that holds a number that is not finite.
+
+    Parameters
+    ----------
+    state_dict : dict of str to torch.Tensor
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> not_finite({"one": torch.ones(2), "other": torch.tensor([1.0, float("nan")])})
+    'other'
+    """
+    return next((name for name, value in state_dict.items() if not value.isfinite().all()), None)

@@ -7,15 +7,23 @@ import speechbrain as sb
 import torch
 from speechbrain.core import INTRA_EPOCH_CKPT_FLAG
 from speechbrain.utils.checkpoints import ckpt_recency
+from speechbrain.utils.distributed import is_distributed_initialized
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.lengths import from_relative
-from summarymixing_sb.models.checkpoints import end_of_epoch, load_average, mismatch_error
+from summarymixing_sb.models.checkpoints import (
+    end_of_epoch,
+    load_average,
+    mismatch_error,
+    not_finite,
+)
 from summarymixing_sb.models.front_end import FrontEnd, unwrapped
 from summarymixing_sb.models.parts import ModelParts
 from summarymixing_sb.training.checkpoints import Stopwatch
 from summarymixing_sb.training.memory_check import check_memory
+from summarymixing_sb.training.nonfinite import NonfiniteSteps
 from summarymixing_sb.training.schedules import LearningRate
+from summarymixing_sb.training.signals import StopSignals
 
 logger = get_logger(__name__)
 
@@ -53,6 +61,8 @@ class EncoderBrain(sb.Brain):
         Conditions of the tests of each test set; one None where there is no choice.
     test_condition : object
         The condition of the current test.
+    stop_signals : StopSignals
+        Those of the run. Once one has come, training saves and exits.
     """
 
     error_key = None
@@ -66,6 +76,9 @@ class EncoderBrain(sb.Brain):
         self.model = ModelParts(self.modules)
         self.learning_rate = LearningRate(self.hparams.lr_annealing)
         self.longest_batches = None
+        self.stop_signals = StopSignals()
+        self.exit_status = 0  # what all processes agreed on
+        self.nonfinite_steps = NonfiniteSteps(self.hparams.output_folder, self.nonfinite_patience)
         self.tested_checkpoints = None
         # its own generator, so that starting an epoch draws nothing from the global one
         self.loader_generator = torch.Generator()
@@ -123,6 +136,8 @@ class EncoderBrain(sb.Brain):
 
     def evaluate_batch(self, batch, stage):
         """Evaluate a batch and count how long that takes."""
+        if self.stop_signals.exit_status:  # training has saved before validation
+            raise SystemExit(self.stop_signals.exit_status)
         started = time.perf_counter()
         loss = super().evaluate_batch(batch, stage)  # on the CPU: what was queued is done
         self.seconds += time.perf_counter() - started
@@ -189,15 +204,80 @@ class EncoderBrain(sb.Brain):
                         "what a version before 0.2 trained can be tested, but not always trained on"
                     )
 
+    def fit(self, *args, **kwargs):
+        """Train; when a signal asks to stop, save after the step and exit."""
+        with self.stop_signals.deferred():
+            try:
+                super().fit(*args, **kwargs)
+            except RuntimeError as error:
+                # a worker that was killed before it could ignore the signal
+                if self.stop_signals.exit_status and "DataLoader worker" in str(error):
+                    raise SystemExit(self.stop_signals.exit_status) from error
+                raise
+
     def on_fit_batch_start(self, batch, should_step):
         """Set the learning rate before the optimiser's step, so that the first is warmed up too."""
+        self.nonfinite_steps.add_batch(batch, self.modules)
         if should_step:
             self.learning_rate.before_step(self.optimizer, self.optimizer_step + 1)
 
+    def check_loss_isfinite(self, loss):
+        """Note the loss; whether it is finite is asked once in an optimiser step."""
+        self.nonfinite_steps.add_loss(loss)
+
+    def optimizers_step(self):
+        """Step, or skip a step whose losses or gradients are not finite in any process."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        by_loss, by_gradient, self.exit_status = self._greatest_of_processes(
+            self.nonfinite_steps.in_losses(),
+            self.nonfinite_steps.in_gradients(parameters, self.scaler),
+            self.stop_signals.exit_status,
+        )
+        if by_loss or by_gradient:
+            self.zero_grad(set_to_none=True)
+            settings = {"lr": self.hparams.lr, "max_grad_norm": self.max_grad_norm}
+            settings["precision"] = self.precision
+            self.nonfinite_steps.skip(self.optimizer_step + 1, by_loss, settings)
+        else:
+            super().optimizers_step()
+            self.nonfinite_steps.passed()
+
+    def _greatest_of_processes(self, *numbers):
+        """Of each number the greatest that any process has."""
+        if not is_distributed_initialized():
+            return numbers
+        numbers = torch.tensor(numbers, device=self.device)
+        torch.distributed.all_reduce(numbers, torch.distributed.ReduceOp.MAX)
+        return numbers.tolist()
+
+    def update_average(self, loss, avg_loss):
+        """Average losses; in validation and test also those that are not finite, so they show."""
+        if self.modules.training:
+            return super().update_average(loss, avg_loss)
+        return avg_loss + (float(loss) - avg_loss) / self.step
+
     def _should_save_intra_epoch_ckpt(self, last_ckpt_time, steps_since_ckpt):
         """Save between optimiser steps only: gradients that are being summed are not saved."""
-        due = super()._should_save_intra_epoch_ckpt(last_ckpt_time, steps_since_ckpt)
-        return due and self.step % self.grad_accumulation_factor == 0
+        if self.step % self.grad_accumulation_factor:
+            return False
+        if self.exit_status and self.checkpointer is not None:
+            return True
+        return super()._should_save_intra_epoch_ckpt(last_ckpt_time, steps_since_ckpt)
+
+    def _save_intra_epoch_ckpt(self):
+        """Save, and exit when a signal has asked for it."""
+        self._require_finite_weights()
+        super()._save_intra_epoch_ckpt()
+        if self.exit_status:
+            raise SystemExit(self.exit_status)
+
+    def _require_finite_weights(self):
+        if name := not_finite(self.model.state_dict()):
+            raise FloatingPointError(
+                f"after optimiser step {self.optimizer_step}, {name} has numbers that are not "
+                f"finite, and nothing is saved: lower lr (now {self.hparams.lr}); the same command "
+                "goes on from the last checkpoint"
+            )
 
     def on_stage_start(self, stage, epoch=None):
         """Reset what a stage collects."""
@@ -210,6 +290,9 @@ class EncoderBrain(sb.Brain):
         """Log the statistics of the stage, and save a checkpoint after validation."""
         if stage == sb.Stage.TRAIN:
             self.train_loss = stage_loss
+            self.nonfinite_steps.end_epoch()
+            # so that what stops a validation costs no training
+            self._save_intra_epoch_ckpt()
             return
         stats = {"loss": float(stage_loss), **self.stage_stats(stage)}
         if stage == sb.Stage.TEST:
@@ -229,6 +312,7 @@ class EncoderBrain(sb.Brain):
 
     def _save_epoch(self, epoch, stats):
         """Keep as many checkpoints as are averaged, the last ones and the best ones."""
+        self._require_finite_weights()
         by = self.hparams.avg_checkpoints_by
         self.checkpointer.save_and_keep_only(
             meta={**stats, "epoch": epoch, "training_seconds": self.stopwatch.seconds()},

@@ -41,11 +41,12 @@ def check_same_model(checkpointer, identity):
     Raises
     ------
     ValueError
-        When there are checkpoints and they belong to a model that differs in `identity`.
+        When there are checkpoints and they belong to a model that differs in `identity`, or when
+        ``model.json`` is damaged.
     """
     file = Path(checkpointer.checkpoints_dir) / IDENTITY_FILE
     if checkpointer.list_checkpoints() and file.is_file():
-        known = _upgraded(json.loads(file.read_text(encoding="utf-8")))
+        known = _upgraded(_read_identity(file))
         # through JSON, as the other side has been
         identity = _upgraded(json.loads(json.dumps(identity)))
         if "targets" not in identity:
@@ -59,6 +60,19 @@ def check_same_model(checkpointer, identity):
             raise mismatch_error(checkpointer, "; ".join(differ[:5]))
     elif "targets" in identity:
         _write_identity(file, identity)
+
+
+def _read_identity(file):
+    try:
+        identity = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        identity = None
+    if not isinstance(identity, dict):
+        raise ValueError(
+            f"{file} is damaged: remove it, if the command is the one that the checkpoints beside "
+            "it were trained with"
+        )
+    return identity
 
 
 def _upgraded(identity):
@@ -124,7 +138,7 @@ class RandomState:
     def load(self, path, end_of_epoch):
         """Read the state of this process from a checkpoint."""
         del end_of_epoch
-        states = torch.load(path)
+        states = torch.load(path, weights_only=True)
         # versions before 0.2 saved the state of the main process alone
         states = states if isinstance(states, list) else [states]
         rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
@@ -159,7 +173,7 @@ class Stopwatch:
     def load(self, path, end_of_epoch):
         """Read the seconds from a checkpoint."""
         del end_of_epoch
-        self.before = torch.load(path)
+        self.before = torch.load(path, weights_only=True)
 
 
 @main_process_only

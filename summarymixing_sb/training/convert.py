@@ -97,9 +97,10 @@ def convert_checkpoint(checkpoint, run, hparams_file, overrides):
         )
         brain.init_optimizers()
         dropped = load_foreign(brain.model, state_dict)
-        meta = {"epoch": 0, "converted_from": str(checkpoint)}
-        saved = brain.checkpointer.save_checkpoint(meta=meta)
-        shutil.copy(checkpoint / "normalizer.ckpt", saved.path / "normalizer.ckpt")
+        brain.checkpointer.custom_save_hooks["normalizer"] = lambda _, path: shutil.copy(
+            checkpoint / "normalizer.ckpt", path
+        )
+        brain.checkpointer.save_checkpoint(meta={"epoch": 0, "converted_from": str(checkpoint)})
         shutil.copy(checkpoint / "tokenizer.ckpt", part / "tokenizer.model")
         sb.create_experiment_directory(str(part), hparams_file, overrides)
         part.rename(run)

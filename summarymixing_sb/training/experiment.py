@@ -21,6 +21,7 @@ from summarymixing_sb.data.batches import (
 )
 from summarymixing_sb.data.manifests import annotated_counts
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
+from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.front_end import require_subsampling
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
 from summarymixing_sb.training.config import (
@@ -30,9 +31,11 @@ from summarymixing_sb.training.config import (
     parse_command_line,
     read_settings,
 )
+from summarymixing_sb.training.lock import locked
 from summarymixing_sb.training.memory_check import longest_batches
 from summarymixing_sb.training.pretrained import load_pretrained_encoder
 from summarymixing_sb.training.schedules import LearningRate
+from summarymixing_sb.training.signals import StopSignals, ignore_stop_signals
 from summarymixing_sb.training.tasks import task_class
 
 logger = get_logger(__name__)
@@ -61,19 +64,30 @@ def run_experiment(argv, prepare):
     ------
     FileNotFoundError, ValueError
         For input that cannot work, naming the key or the file; most of it before preparation.
+    RuntimeError
+        If another run writes into the same output folder.
+    SystemExit
+        With status 75 after SIGTERM or SIGUSR1, 130 after SIGINT; training saves before it.
     """
     hparams_file, run_opts, overrides = parse_command_line(argv)
-    given_overrides = list(overrides)
     settings = read_settings(hparams_file, overrides)
     task = task_class(settings["task"])
     check_settings(settings, task)
     ddp_init_group(run_opts)
+    with StopSignals() as signals, locked(settings["output_folder"]):
+        return _run(argv, prepare, task, hparams_file, run_opts, overrides, signals)
+
+
+def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):
+    """Run an experiment that alone writes into its folder."""
+    given_overrides = list(overrides)
+    settings = read_settings(hparams_file, overrides)
     targets = task.load_targets(settings, overrides)
     if targets is not None:
         settings = read_settings(hparams_file, overrides)
         targets.check(settings)
 
-    hparams = load_hparams(hparams_file, overrides)
+    hparams = _build(hparams_file, overrides)
     require_subsampling(hparams["modules"]["CNN"])
     LearningRate(hparams["lr_annealing"])
     _make_folder(hparams, hparams_file, overrides, run_opts)
@@ -87,7 +101,7 @@ def run_experiment(argv, prepare):
             overrides["output_neurons"] = targets.size
             settings = read_settings(hparams_file, overrides)
             identity = model_identity(settings)
-            hparams = load_hparams(hparams_file, overrides)
+            hparams = _build(hparams_file, overrides)
             _make_folder(hparams, hparams_file, overrides, run_opts)
         targets.check(settings)
     identity["targets"] = targets.digest
@@ -103,6 +117,7 @@ def run_experiment(argv, prepare):
         run_opts=run_opts,
         checkpointer=checkpointer,
     )
+    brain.stop_signals = signals
     brain.prepare_decoding()
     if not brain.test_only:
         _train(brain, hparams)
@@ -112,6 +127,14 @@ def run_experiment(argv, prepare):
         _test(brain, hparams, split, run)
     run_on_main(brain.compare_tests, [hparams["results_folder"]])
     return brain
+
+
+def _build(hparams_file, overrides):
+    """Build what a YAML file describes."""
+    hparams = load_hparams(hparams_file, overrides)
+    # YAML files of before 0.2 have SpeechBrain's
+    hparams["checkpointer"] = Checkpointer.adopt(hparams["checkpointer"])
+    return hparams
 
 
 def _make_folder(hparams, hparams_file, overrides, run_opts):
@@ -160,7 +183,7 @@ def _train(brain, hparams):
             hparams["normalize"],
             hparams["output_folder"],
         )
-    workers = {"num_workers": hparams["num_workers"]}
+    workers = {"num_workers": hparams["num_workers"], "worker_init_fn": ignore_stop_signals}
     brain.fit(
         hparams["epoch_counter"],
         train_set,
@@ -180,6 +203,7 @@ def _test(brain, hparams, split, run):
     test_set = make_dataset(data, brain.targets, hparams)
     batches = make_batches(test_set, hparams, "test")
     loading = {"batch_sampler": batches, "num_workers": hparams["num_workers"]}
+    loading["worker_init_fn"] = ignore_stop_signals
     for condition in brain.test_conditions:
         brain.test_condition = condition
         reset_peak_memory(brain.device)

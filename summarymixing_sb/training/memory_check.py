@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import speechbrain as sb
 import torch
 from speechbrain.dataio.batch import PaddedBatch, PaddedData
-from speechbrain.processing.features import InputNormalization
 
 from summarymixing_sb.training.checkpoints import RandomState
+from summarymixing_sb.training.statistics import Statistics
 
 NO_MEMORY_ON_CPU = ("can't allocate memory", "not enough memory")
 
@@ -94,20 +94,12 @@ def _forward_backward(brain, batch):
 @contextmanager
 def _unchanged(brain):
     """Put back everything that a training batch changes besides gradients."""
-    random_state = RandomState.capture()
-    buffers = {name: buffer.clone() for name, buffer in brain.modules.named_buffers()}
-    norms = [m for m in brain.modules.modules() if isinstance(m, InputNormalization)]
-    statistics = [(m.count, m.glob_mean, m.glob_std) for m in norms]
+    random_state, statistics = RandomState.capture(), Statistics(brain.modules)
     try:
         yield
     finally:
         RandomState.restore(random_state)
-        with torch.no_grad():
-            for name, buffer in brain.modules.named_buffers():
-                if name in buffers and buffer.shape == buffers[name].shape:
-                    buffer.copy_(buffers[name])
-        for norm, (count, mean, std) in zip(norms, statistics):
-            norm.count, norm.glob_mean, norm.glob_std = count, mean, std
+        statistics.restore()
 
 
 def _out_of_memory(error):

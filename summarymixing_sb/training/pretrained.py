@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from speechbrain.utils.checkpoints import Checkpointer, average_checkpoints
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.files import atomic_open
-from summarymixing_sb.models.checkpoints import end_of_epoch
-from summarymixing_sb.models.parts import name_parts
+from summarymixing_sb.models.checkpointer import Checkpointer, progress
+from summarymixing_sb.models.checkpoints import average_parameters
 
 logger = get_logger(__name__)
 
@@ -45,15 +44,12 @@ def load_pretrained_encoder(run, model, normalizer, output_folder):
         When no parameter matches.
     """
     folder = Path(run) / "save"
-    found = []
-    if folder.is_dir():
-        found = Checkpointer(folder).find_checkpoints(ckpt_predicate=end_of_epoch)
-    if not found:
+    if not folder.is_dir():
         raise FileNotFoundError(
-            f"pretrained_encoder: there is no checkpoint of a whole epoch in {folder}; name the "
-            "output_folder of a finished run"
+            f"pretrained_encoder: there is no folder {folder}; name the output_folder of a "
+            "finished run"
         )
-    theirs = name_parts(average_checkpoints(found, "model"), ("CNN", "Transformer"))
+    theirs, used = average_parameters(Checkpointer(folder), ("CNN", "Transformer"))
     ours = {name: value for name, value in model.state_dict().items() if name.startswith(ENCODER)}
     problems = {name: _problem(value, theirs.get(name)) for name, value in ours.items()}
     matched = [name for name, problem in problems.items() if not problem]
@@ -64,7 +60,7 @@ def load_pretrained_encoder(run, model, normalizer, output_folder):
         )
     model.load_state_dict({name: theirs[name] for name in matched}, strict=False)
     if all(not problem for name, problem in problems.items() if name.startswith(FRONT_END)):
-        latest = max(found, key=lambda checkpoint: checkpoint.meta["unixtime"])
+        latest = max(used, key=progress)
         Checkpointer(folder, {"normalizer": normalizer}).load_checkpoint(latest)
     unused = [name for name in theirs if name.startswith(ENCODER) and name not in ours]
     run_on_main(_report, [Path(output_folder) / REPORT, run, problems, unused])

@@ -191,7 +191,8 @@ def test_resumes_within_an_epoch(corpus, tmp_path, monkeypatch):
 def test_two_processes(corpus, tmp_path):
     """torchrun on the processor: both processes train to the same weights.
 
-    They are compared before testing, which loads the same checkpoints into both.
+    One batch of one process is not finite, and both skip that step. The weights are compared
+    before testing, which loads the same checkpoints into both.
     """
     script = tmp_path / "both.py"
     script.write_text(
@@ -201,12 +202,19 @@ def test_two_processes(corpus, tmp_path):
         "from train import prepare\n"
         "from summarymixing_sb.training.tasks.asr import ASRBrain\n"
         "from summarymixing_sb.training.experiment import run_experiment\n"
+        "forward = ASRBrain.compute_forward\n"
+        "def poisoned(brain, batch, stage):\n"
+        "    if brain.step == 2 and torch.distributed.get_rank() == 1:\n"
+        "        batch.sig.data[0, 100] = torch.nan\n"
+        "    return forward(brain, batch, stage)\n"
+        "ASRBrain.compute_forward = poisoned\n"
         "def compare(brain):\n"
         "    mine = torch.cat([p.detach().flatten() for p in brain.model.parameters()])\n"
         "    first = mine.clone()\n"
         "    torch.distributed.broadcast(first, src=0)\n"
         "    assert torch.equal(mine, first)\n"
         "    assert brain.optimizer_step > 1\n"
+        "    assert mine.isfinite().all() and brain.hparams.normalize.glob_mean.isfinite().all()\n"
         "    print('same weights')\n"
         "load = ASRBrain.on_evaluate_start\n"
         "def compare_and_load(brain, *args, **kwargs):\n"
@@ -223,6 +231,10 @@ def test_two_processes(corpus, tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-6000:]
     assert done.stdout.count("same weights") == 2
+    # the normaliser's statistics, and so the losses, are those of both
+    skipped = sorted(file.name for file in (tmp_path / "run" / "not_finite").iterdir())
+    assert skipped == ["step2_process0.pt", "step2_process1.pt"]
+    assert done.stderr.count("whose samples are not finite") == 1
     assert (tmp_path / "run" / "results" / "test-mini.json").is_file()
 
 

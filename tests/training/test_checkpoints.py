@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
 from summarymixing_sb.models.checkpoints import load_average
@@ -104,7 +105,7 @@ def test_every_process_has_its_own_random_state_after_a_resume(tmp_path):
     script.write_text(
         "import sys, random, torch\n"
         "from pathlib import Path\n"
-        "from speechbrain.utils.checkpoints import Checkpointer\n"
+        "from summarymixing_sb import Checkpointer\n"
         "from summarymixing_sb.training.checkpoints import RandomState\n"
         "torch.distributed.init_process_group('gloo')\n"
         "rank = torch.distributed.get_rank()\n"
@@ -138,6 +139,8 @@ def test_random_state_of_an_earlier_version(tmp_path):
 def test_checkpoints_of_an_earlier_version_are_averaged_with_new_ones(saved):
     """Versions before 0.2 named parts by their positions."""
     newest = saved.checkpointer.find_checkpoint(ckpt_predicate=lambda c: c.meta.get("epoch") == 4)
+    meta = {name: value for name, value in newest.meta.items() if name != "sizes"}
+    (newest.path / "CKPT.yaml").write_text(yaml.safe_dump(meta))
     names = [str(position) for position in range(len(saved.model))]
     earlier = nn.ModuleDict(dict(zip(names, saved.model.values()))).state_dict()
     torch.save(
@@ -209,3 +212,11 @@ def test_identity_of_an_earlier_model_without_decoder(saved):
         "targets": "a",
     }
     check_same_model(saved.checkpointer, now)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_damaged_identity(saved, content):
+    check_same_model(saved.checkpointer, {"d_model": 1, "targets": "x"})
+    (Path(saved.checkpointer.checkpoints_dir) / "model.json").write_text(content)
+    with pytest.raises(ValueError, match=r"model\.json is damaged: remove it"):
+        check_same_model(saved.checkpointer, {"d_model": 1})
