@@ -77,6 +77,7 @@ class EncoderBrain(sb.Brain):
         self.learning_rate = LearningRate(self.hparams.lr_annealing)
         self.longest_batches = None
         self.stop_signals = StopSignals()
+        self._loaders = []
         self.exit_status = 0  # what all processes agreed on
         self.nonfinite_steps = NonfiniteSteps(self.hparams.output_folder, self.nonfinite_patience)
         self.tested_checkpoints = None
@@ -209,11 +210,25 @@ class EncoderBrain(sb.Brain):
         with self.stop_signals.deferred():
             try:
                 super().fit(*args, **kwargs)
-            except RuntimeError as error:
-                # a worker that was killed before it could ignore the signal
+            except BaseException as error:
+                self._stop_workers()
+                # of a worker that was killed before it could ignore the signal
                 if self.stop_signals.exit_status and "DataLoader worker" in str(error):
                     raise SystemExit(self.stop_signals.exit_status) from error
                 raise
+
+    def make_dataloader(self, *args, **kwargs):
+        """Make a loader, and remember it."""
+        loader = super().make_dataloader(*args, **kwargs)
+        self._loaders.append(loader)
+        return loader
+
+    def _stop_workers(self):
+        """End the loaders' workers, which ignore the signal by which Python would end them."""
+        for loader in self._loaders:
+            stop = getattr(loader._speechbrain_iterator, "_shutdown_workers", None)
+            if stop is not None:
+                stop()
 
     def on_fit_batch_start(self, batch, should_step):
         """Set the learning rate before the optimiser's step, so that the first is warmed up too."""

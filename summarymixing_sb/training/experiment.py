@@ -203,7 +203,6 @@ def _test(brain, hparams, split, run):
     test_set = make_dataset(data, brain.targets, hparams)
     batches = make_batches(test_set, hparams, "test")
     loading = {"batch_sampler": batches, "num_workers": hparams["num_workers"]}
-    loading["worker_init_fn"] = ignore_stop_signals
     for condition in brain.test_conditions:
         brain.test_condition = condition
         reset_peak_memory(brain.device)

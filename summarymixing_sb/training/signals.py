@@ -87,6 +87,9 @@ class StopSignals:
 def ignore_stop_signals(worker):
     """Leave the signals of a process group to the run, in a worker of its data loaders.
 
+    SIGTERM too, by which Python ends the workers that are left at exit: who gives this to a loader
+    ends its workers otherwise.
+
     Parameters
     ----------
     worker : int

@@ -3,13 +3,10 @@
 import csv
 import json
 
-import numpy as np
 import pytest
-import soundfile
 import torch
-from tones import speak, train
+from tones import make_librispeech, train
 
-WORDS = ("ABLE", "BAKER", "CHARLIE", "DOG")
 SIZES = {"train-mini": 24, "dev-mini": 4, "test-mini": 6}
 TINY = {
     "train_splits": "[train-mini]",
@@ -29,20 +26,7 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """LibriSpeech's layout; a word is a tone."""
-    root = tmp_path_factory.mktemp("corpus") / "LibriSpeech"
-    draw = np.random.default_rng(0)
-    for speaker, (split, size) in enumerate(SIZES.items(), 1):
-        folder = root / split / str(speaker) / "1"
-        folder.mkdir(parents=True)
-        lines = []
-        for number in range(size):
-            numbers = draw.integers(0, len(WORDS), draw.integers(3, 6))
-            name = f"{speaker}-1-{number:04d}"
-            soundfile.write(folder / f"{name}.flac", speak(numbers, 0.4), 16000)
-            lines.append(f"{name} {' '.join(WORDS[word] for word in numbers)}\n")
-        (folder / f"{speaker}-1.trans.txt").write_text("".join(lines))
-    return root
+    return make_librispeech(tmp_path_factory.mktemp("corpus") / "LibriSpeech", SIZES)
 
 
 def run(corpus, folder, *flags, **overrides):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from recipe_modules import load_recipe
 
 from summarymixing_sb.training.experiment import run_experiment
@@ -41,3 +42,20 @@ def train(dataset, hparams, data_folder, output_folder, *flags, **overrides):
     options = [f"--{key}={value}" for key, value in values.items()]
     command = [str(HPARAMS / dataset / hparams), *options, "--noprogressbar", *flags]
     return run_experiment(command, load_recipe(dataset, "train").prepare)
+
+
+def make_librispeech(root, sizes, seconds=0.4):
+    """Write tones in LibriSpeech's layout, so many utterances of three to five words a split."""
+    words = ("ABLE", "BAKER", "CHARLIE", "DOG")
+    draw = np.random.default_rng(0)
+    for speaker, (split, size) in enumerate(sizes.items(), 1):
+        folder = root / split / str(speaker) / "1"
+        folder.mkdir(parents=True)
+        lines = []
+        for number in range(size):
+            numbers = draw.integers(0, len(words), draw.integers(3, 6))
+            name = f"{speaker}-1-{number:04d}"
+            soundfile.write(folder / f"{name}.flac", speak(numbers, seconds), 16000)
+            lines.append(f"{name} {' '.join(words[number] for number in numbers)}\n")
+        (folder / f"{speaker}-1.trans.txt").write_text("".join(lines))
+    return root

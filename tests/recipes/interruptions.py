@@ -1,0 +1,53 @@
+"""A run in a process of its own, to be killed, and what tells that it lost nothing."""
+
+import multiprocessing
+import os
+from contextlib import redirect_stderr, redirect_stdout
+from types import MappingProxyType
+
+import torch
+from tones import train
+
+SIZES = {"train-mini": 24, "dev-mini": 3, "test-mini": 3}
+OPTIONS = {
+    "train_splits": "[train-mini]",
+    "valid_splits": "[dev-mini]",
+    "test_splits": "[test-mini]",
+    "token_type": "char",
+    "output_neurons": 16,
+    "max_batch_length_train": 6,
+    "n_warmup_steps": 10,
+    "avg_checkpoints": 1,
+}
+#: A checkpoint after every optimiser step.
+OFTEN = ("--ckpt_interval_steps=1", "--ckpt_interval_minutes=0")
+
+
+def run(corpus, folder, *flags, **overrides):
+    """Train and test a small CTC model; returns its weights as they were trained."""
+    options = {**OPTIONS, **overrides}
+    brain = train("LibriSpeech", "conformer_ctc.yaml", corpus, folder, *flags, **options)
+    return {name: value.clone() for name, value in brain.model.state_dict().items()}
+
+
+def _run_alone(environment, corpus, folder, *flags, **overrides):
+    os.setpgid(0, 0)
+    os.environ.update(environment)
+    with open(f"{folder}.log", "a") as log, redirect_stdout(log), redirect_stderr(log):
+        run(corpus, folder, *flags, **overrides)
+
+
+def start(corpus, folder, *flags, environment=MappingProxyType({}), **overrides):
+    """Start :func:`run` in a forked process, which leads a group of its own."""
+    context = multiprocessing.get_context("fork")
+    process = context.Process(
+        target=_run_alone, args=(environment, corpus, folder, *flags), kwargs=overrides
+    )
+    process.start()
+    return process
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
