@@ -48,6 +48,22 @@ def load_hparams(hparams_file, overrides):
         return load_hyperpyyaml(stream, overrides)
 
 
+def is_built(node):
+    """Say whether a node of a YAML file stands for an object to be built.
+
+    Parameters
+    ----------
+    node : object
+        A node that ruamel loaded, or a value of :func:`read_settings`.
+
+    Returns
+    -------
+    bool
+    """
+    tag = node.get("!") if isinstance(node, dict) and "!" in node else _tag(node)
+    return isinstance(node, dict) or bool(tag and tag.startswith(("!new", "!name", "!apply")))
+
+
 def _tag(node):
     """Give the YAML tag of a node that ruamel loaded, or None."""
     return getattr(getattr(node, "tag", None), "value", None)

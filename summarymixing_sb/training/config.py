@@ -1,58 +1,20 @@
-"""From command line and YAML file to hyperparameters, with errors before anything is built."""
+"""What settings must agree on, before anything is built, and what of them is the model."""
 
-import difflib
-import os
-from dataclasses import replace
 from pathlib import Path
 
-import speechbrain as sb
-import torch
-from ruamel.yaml import YAML
-from speechbrain.utils.run_opts import HELP_TEXTS
+from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.hyperparameters import load_hparams, read_settings  # noqa: F401
+from summarymixing_sb.training.command_line import parse_command_line  # noqa: F401
+from summarymixing_sb.training.keys import KEYS
+
+logger = get_logger(__name__)
 
 
-def parse_command_line(argv):
-    """Split a command line into YAML file, run options and overrides.
-
-    Parameters
-    ----------
-    argv : list of str
-        What follows the name of the script: the YAML file, then ``--key=value``.
-
-    Returns
-    -------
-    hparams_file : str
-    run_opts : speechbrain.utils.run_opts.RunOptions
-        Launched by torchrun on a machine without GPU, it asks for the backend gloo.
-    overrides : dict
-        New values by YAML key.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such YAML file.
-    ValueError
-        When an option is neither a key of the YAML file nor one of SpeechBrain's run options.
-    """
-    hparams_file, run_opts, overrides = sb.parse_arguments(argv)
-    if not Path(hparams_file).is_file():
-        raise FileNotFoundError(f"there is no hyperparameters file {hparams_file}")
-    _check_names(hparams_file, argv)
-    overrides = {
-        # ruamel's floats remember how they were written, and YAML 1.1 does not read 1e-3
-        key: float(value) if isinstance(value, float) else value
-        for key, value in (YAML().load(overrides) or {}).items()
-    }
-    if "RANK" in os.environ and not torch.cuda.is_available():
-        names = run_opts.overridden_args | {"distributed_backend"}
-        run_opts = replace(run_opts, distributed_backend="gloo", overridden_args=names)
-    return hparams_file, run_opts, overrides
-
-
-def check_settings(settings, task):
+def check_settings(settings, task, given=()):
     """Refuse hyperparameters that cannot work, before data are prepared.
+
+    Those of `given` that have no effect are named in the log.
 
     Parameters
     ----------
@@ -60,6 +22,8 @@ def check_settings(settings, task):
         From :func:`read_settings`.
     task : type
         The Brain of the task, see :mod:`summarymixing_sb.training.tasks`.
+    given : iterable of str
+        Keys of the command line.
 
     Raises
     ------
@@ -68,6 +32,9 @@ def check_settings(settings, task):
     ValueError
         For an unknown way to average checkpoints, numbers out of range, or what the task refuses.
     """
+    for name in KEYS.keys() & settings.keys():
+        if problem := KEYS[name].problem(name, settings[name]):
+            raise ValueError(problem)
     if not Path(settings["data_folder"]).is_dir():
         raise FileNotFoundError(f"data_folder: there is no folder {settings['data_folder']}")
     pretrained = settings.get("pretrained_encoder")
@@ -78,10 +45,21 @@ def check_settings(settings, task):
             f"avg_checkpoints_by: choose last, loss or {task.error_key}, "
             f"not {settings['avg_checkpoints_by']!r}"
         )
-    for key in ("avg_checkpoints", "number_of_epochs"):
-        if int(settings[key]) < 1:
-            raise ValueError(f"{key} must be at least 1, not {settings[key]}")
+    if settings["avoid_if_shorter_than"] >= settings["avoid_if_longer_than"]:
+        raise ValueError(
+            f"avoid_if_shorter_than ({settings['avoid_if_shorter_than']} s) must be below "
+            f"avoid_if_longer_than ({settings['avoid_if_longer_than']} s)"
+        )
+    window = settings["win_length"] * settings["sample_rate"] // 1000
+    if window > settings["n_fft"]:
+        raise ValueError(
+            f"n_fft: the window of {settings['win_length']} ms has {window} samples, more than "
+            f"n_fft ({settings['n_fft']}): raise it, or lower win_length"
+        )
     task.check_settings(settings)
+    for name in KEYS.keys() & {*given}:
+        if reason := KEYS[name].no_effect(settings):
+            logger.warning(f"{name} has no effect: {reason}")
 
 
 def model_identity(settings):
@@ -102,24 +80,6 @@ def model_identity(settings):
     for name, part in settings["modules"].items():
         _flatten(name, part, identity)
     return identity
-
-
-def _check_names(hparams_file, argv):
-    """Refuse an option that does not exist, naming those that come close.
-
-    Abbreviations are refused as well: SpeechBrain parses those of its run options, then ignores
-    them.
-    """
-    with open(hparams_file, encoding="utf-8") as stream:
-        keys = [key for key in YAML().load(stream) if not key.startswith("__")]
-    options = [*HELP_TEXTS, "jit_module_keys", "compile_module_keys"]
-    for argument in argv:
-        key = argument[2:].split("=", 1)[0]
-        if not argument.startswith("--") or key in keys or key in options:
-            continue
-        close = difflib.get_close_matches(key, [*keys, *options], n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"its keys: {', '.join(keys)}"
-        raise ValueError(f"--{key}: {hparams_file} has no key {key}; {hint}")
 
 
 def _flatten(name, node, into):

@@ -72,7 +72,7 @@ def run_experiment(argv, prepare):
     hparams_file, run_opts, overrides = parse_command_line(argv)
     settings = read_settings(hparams_file, overrides)
     task = task_class(settings["task"])
-    check_settings(settings, task)
+    check_settings(settings, task, overrides)
     ddp_init_group(run_opts)
     with StopSignals() as signals, locked(settings["output_folder"]):
         return _run(argv, prepare, task, hparams_file, run_opts, overrides, signals)

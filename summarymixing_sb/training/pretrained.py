@@ -46,8 +46,8 @@ def load_pretrained_encoder(run, model, normalizer, output_folder):
     folder = Path(run) / "save"
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"pretrained_encoder: there is no folder {folder}; name the output_folder of a "
-            "finished run"
+            f"pretrained_encoder: there is no checkpoint of a whole epoch in {folder}; name the "
+            "output_folder of a finished run"
         )
     theirs, used = average_parameters(Checkpointer(folder), ("CNN", "Transformer"))
     ours = {name: value for name, value in model.state_dict().items() if name.startswith(ENCODER)}

@@ -74,7 +74,7 @@ def test_tests_over_chunk_sizes(corpus, tmp_path, capsys):
 
 def test_resumes_as_if_never_stopped(corpus, tmp_path):
     """The chunks of every batch are drawn as they would have been."""
-    options = {"test_splits": "[]"}
+    options = {"test_splits": "[dev-mini]", "test_chunks": "[null]"}
     straight = run(corpus, tmp_path / "a", number_of_epochs=2, **options)
     run(corpus, tmp_path / "b", number_of_epochs=1, **options)
     resumed = weights(run(corpus, tmp_path / "b", number_of_epochs=2, **options))

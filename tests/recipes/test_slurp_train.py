@@ -127,9 +127,9 @@ def test_starts_from_a_pretrained_encoder(corpus, tmp_path):
 
 def test_bad_input(corpus, tmp_path):
     for changes, message in (
-        ({"task": "parsing"}, "task: choose asr, slu, intent"),
+        ({"task": "parsing"}, "task: give asr, slu, intent or transducer"),
         ({"avg_checkpoints_by": "WER"}, "choose last, loss or error_rate"),
-        ({"recordings": "near"}, "recordings: choose both, headset, far"),
+        ({"recordings": "near"}, "recordings: give both, headset or far"),
     ):
         with pytest.raises(ValueError, match=message):
             train(corpus, tmp_path, "demo_intent.yaml", **changes)

@@ -43,10 +43,6 @@ class ASRBrain(EncoderBrain):
                     f"{key}: joint_beam needs an attention decoder and num_decoder_layers is 0; "
                     "choose ctc_greedy or ctc_prefix_beam"
                 )
-        if int(settings["valid_search_interval"]) < 1:
-            raise ValueError(
-                f"valid_search_interval must be at least 1, not {settings['valid_search_interval']}"
-            )
 
     @classmethod
     def load_targets(cls, settings, overrides):

@@ -49,10 +49,6 @@ class TransducerBrain(ASRBrain):
                 "num_decoder_layers must be 0: a transducer has no attention decoder, "
                 f"not {settings['num_decoder_layers']} layers of one"
             )
-        for key in ("ctc_weight", "chunkwise_prob", "limited_left_context_prob"):
-            if not 0 <= settings[key] <= 1:
-                raise ValueError(f"{key} must be from 0 to 1, not {settings[key]}")
-        _check_scale(settings.get("transducer_scale", "mean"))
         for name, least in (("chunk_size", 1), ("left_context_chunks", 0)):
             low, high = settings[f"{name}_min"], settings[f"{name}_max"]
             if not least <= low <= high:
