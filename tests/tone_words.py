@@ -18,7 +18,7 @@ SETTINGS = {
     "output_neurons": 15,  # 11 letters, the word boundary, unknown, begin, end
     "train_splits": "[train]",
     "valid_splits": "[dev]",
-    "test_splits": "[]",
+    "test_splits": "[dev]",
     "d_model": 48,
     "nhead": 2,
     "num_encoder_layers": 2,

@@ -34,6 +34,7 @@ def prepare_commonvoice(
     valid_splits,
     test_splits,
     allow_incomplete_evaluation=False,
+    allow_overlap=False,
 ):
     """Write the CSV files that training and testing on one language of CommonVoice read.
 
@@ -57,6 +58,9 @@ def prepare_commonvoice(
     allow_incomplete_evaluation : bool
         Leave unusable recordings out of dev and test splits too. An utterance whose sentence has
         no words counts as unusable: nothing said of it would be right or wrong.
+    allow_overlap : bool
+        Go on where a recording is trained on and evaluated, as of ``validated``, which holds the
+        dev and test sets.
 
     Raises
     ------
@@ -92,6 +96,7 @@ def prepare_commonvoice(
         read_split,
         {"dataset": "CommonVoice", "rules": RULES, "language": language, "spelling": spelling},
         complete=() if allow_incomplete_evaluation else {*valid_splits, *test_splits},
+        allow_overlap=allow_overlap,
     )
     if unknown:  # empty when there was nothing to prepare
         _report_characters(unknown, language, Path(save_folder) / CHARACTERS_FILE)

@@ -5,15 +5,18 @@ Only what is LibriSpeech's own is here; the rest is `summarymixing_sb.data.manif
 
 import glob
 import os
+import re
 from pathlib import Path
 
 from summarymixing_sb.data.manifests import Recording, Skipped, find_files, write_manifests
 from summarymixing_sb.data.splits import manifests_of
 
 SAMPLE_RATE = 16000  # Hz, of every LibriSpeech recording
+# Distributed as FLAC; what else is laid out like LibriSpeech may have another. The first is taken.
+SUFFIXES = (".flac", ".wav", ".mp3", ".ogg", ".opus")
 LAYOUT = "<split>/<speaker>/<chapter>/*.trans.txt"
 # Raised when the same files would give other rows, so that CSV files of before are made again.
-RULES = 1
+RULES = 2
 
 
 def prepare_librispeech(
@@ -23,6 +26,7 @@ def prepare_librispeech(
     valid_splits,
     test_splits,
     allow_incomplete_evaluation=False,
+    allow_overlap=False,
 ):
     """Write the CSV files that training and testing on LibriSpeech read.
 
@@ -42,6 +46,8 @@ def prepare_librispeech(
     allow_incomplete_evaluation : bool
         Leave what cannot be used out of splits to evaluate on, too, instead of refusing to go on.
         Error rates are then not comparable.
+    allow_overlap : bool
+        Go on where a recording is trained on and evaluated.
 
     Raises
     ------
@@ -56,7 +62,12 @@ def prepare_librispeech(
     splits = list(dict.fromkeys(split for members in manifests.values() for split in members))
     _check_data_folder(data_folder, splits)
     sources = {
-        split: find_files(data_folder / split, "*/*/*.flac", "*/*/*.trans.txt") for split in splits
+        split: [
+            path
+            for path in find_files(data_folder / split, "*/*/*")
+            if path.lower().endswith((*SUFFIXES, ".trans.txt"))
+        ]
+        for split in splits
     }
     write_manifests(
         save_folder,
@@ -66,6 +77,7 @@ def prepare_librispeech(
         {"dataset": "LibriSpeech", "rules": RULES},
         SAMPLE_RATE,
         complete=() if allow_incomplete_evaluation else (*valid_splits, *test_splits),
+        allow_overlap=allow_overlap,
     )
 
 
@@ -75,7 +87,7 @@ def read_split(files):
     Parameters
     ----------
     files : list[str]
-        Absolute paths of the split's ``.flac`` and ``.trans.txt`` files.
+        Absolute paths of the split's audio and ``.trans.txt`` files.
 
     Returns
     -------
@@ -84,11 +96,15 @@ def read_split(files):
     skipped : list[Skipped]
         Audio without transcript, transcripts without audio, without words, or given twice.
     """
-    audio = {(path.parent, path.stem): path for path in map(Path, files) if path.suffix == ".flac"}
+    audio = {}
+    for suffix in SUFFIXES:
+        for path in map(Path, files):
+            if path.suffix.lower() == suffix:
+                audio.setdefault((path.parent, path.stem), path)
     recordings, skipped, seen = [], [], set()
     for transcript in (Path(path) for path in files if path.endswith(".trans.txt")):
         for line in _lines(transcript):
-            utterance, _, words = line.partition(" ")
+            utterance, words = [*re.split(r"[ \t]+", line, maxsplit=1), ""][:2]
             key = (transcript.parent, utterance)
             if key in seen:
                 skipped.append(Skipped(utterance, str(transcript), "second transcript"))
@@ -113,10 +129,12 @@ def read_split(files):
 def _lines(transcript):
     """Lines of a transcript file that are not blank."""
     try:
-        text = transcript.read_text(encoding="utf-8")
+        # a byte order mark is no part of the first name
+        text = transcript.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{transcript} is not UTF-8 text: {error}") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    # not splitlines, which also ends lines at characters that may stand in a transcript
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _check_data_folder(data_folder, splits):

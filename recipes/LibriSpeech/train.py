@@ -23,6 +23,7 @@ def prepare(hparams):
         hparams["valid_splits"],
         hparams["test_splits"],
         hparams["allow_incomplete_evaluation"],
+        hparams.get("allow_overlap", False),
     )
 
 

@@ -22,7 +22,7 @@ ANNOTATIONS = Path("dataset", "slurp")
 SYNTHETIC = "train_synthetic"  # the split whose audio is in a folder of its own
 TEXTS = ("sentence", "sentence_annotation", "scenario", "action")  # keys of a sentence
 # Raised when the same files would give other rows, so that CSV files of before are made again.
-RULES = 2
+RULES = 3
 
 
 def prepare_slurp(
@@ -33,6 +33,7 @@ def prepare_slurp(
     test_splits,
     recordings="both",
     allow_incomplete_evaluation=False,
+    allow_overlap=False,
 ):
     """Write the CSV files that training and testing on SLURP read.
 
@@ -61,6 +62,8 @@ def prepare_slurp(
     allow_incomplete_evaluation : bool
         Leave out what cannot be used of ``valid_splits`` and ``test_splits`` too, instead of
         refusing to go on. Scores are then not comparable.
+    allow_overlap : bool
+        Go on where a recording is trained on and evaluated.
 
     Raises
     ------
@@ -81,7 +84,8 @@ def prepare_slurp(
         annotations[split] = data_folder / ANNOTATIONS / f"{split}.jsonl"
         kind = "both" if split == SYNTHETIC else recordings
         audio[split] = list(find_audio(_audio_folder(data_folder, split), annotations[split], kind))
-        sources[split] = [str(annotations[split]), *(path for path, *_ in audio[split])]
+        named = [path for path, *_ in audio[split] if path is not None]
+        sources[split] = [str(annotations[split]), *named]
     write_manifests(
         save_folder,
         manifests,
@@ -90,6 +94,7 @@ def prepare_slurp(
         {"dataset": "SLURP", "rules": RULES, "recordings": recordings},
         SAMPLE_RATE,
         complete=() if allow_incomplete_evaluation else (*valid_splits, *test_splits),
+        allow_overlap=allow_overlap,
     )
 
 
@@ -107,8 +112,8 @@ def find_audio(folder, annotations, recordings="both"):
 
     Yields
     ------
-    path : str
-        Of an audio file, there or not.
+    path : str or None
+        Of an audio file, there or not; None for a sentence without any.
     speaker : str
         Who speaks.
     sentence : dict
@@ -127,16 +132,28 @@ def find_audio(folder, annotations, recordings="both"):
             files = [(r["file"], r.get("usrid", "unknown")) for r in sentence["recordings"]]
             if not all(isinstance(sentence[key], str) for key in TEXTS):
                 raise TypeError(f"not all of {', '.join(TEXTS)} are texts")
-        except ValueError as error:  # neither JSON, nor UTF-8
-            raise ValueError(f"{annotations}, line {number} is not JSON: {error}") from error
-        except (KeyError, TypeError) as error:
+            for file, _ in files:
+                _check_name(file)
+            line.decode("utf-8")
+            json.dumps(sentence, ensure_ascii=False).encode("utf-8")  # fails for half characters
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{annotations}, line {number} is not a sentence of SLURP, with the keys "
                 f"{', '.join(TEXTS)}, recordings and the file of each: {error!r}"
             ) from error
+        except (ValueError, RecursionError) as error:  # neither JSON, nor UTF-8
+            raise ValueError(f"{annotations}, line {number} is not JSON: {error}") from error
         for file, speaker in files:
             if is_chosen(file, recordings):
                 yield str(folder / file), speaker, sentence
+        if not files:
+            yield None, "unknown", sentence
+
+
+def _check_name(file):
+    """Refuse what is not the name of a file in the folder of the recordings."""
+    if not isinstance(file, str) or not file or Path(file).name != file or "\0" in file:
+        raise TypeError(f"the file {file!r} is no name of a recording")
 
 
 def read_split(annotations, audio):
@@ -158,6 +175,10 @@ def read_split(annotations, audio):
     """
     recordings, skipped, seen = [], [], set()
     for path, speaker, sentence in audio:
+        if path is None:
+            name = f"sentence {sentence.get('slurp_id', '')}".strip()
+            skipped.append(Skipped(name, str(annotations), "sentence without recordings"))
+            continue
         name = Path(path).stem
         try:
             if path in seen:
@@ -176,6 +197,8 @@ def read_split(annotations, audio):
 def _fields(speaker, sentence):
     """Make the CSV columns of a recording of a sentence; raise if it cannot be read."""
     parts = parse_annotation(sentence["sentence_annotation"])
+    if not parts and sentence["sentence"].strip():
+        raise ValueError(f"no words, and the sentence is {sentence['sentence']!r}")
     # from its parts and not from SLURP's own key `intent`, which lacks the scenario here and there
     semantics = Semantics(sentence["scenario"], sentence["action"], parts)
     return {

@@ -24,6 +24,7 @@ def prepare(hparams):
         hparams["test_splits"],
         hparams["recordings"],
         hparams["allow_incomplete_evaluation"],
+        hparams.get("allow_overlap", False),
     )
 
 

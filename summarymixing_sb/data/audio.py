@@ -2,14 +2,43 @@
 
 import os
 from functools import lru_cache
+from typing import NamedTuple
 
 import soundfile
 import torch
 from speechbrain.augment.time_domain import Resample
 from speechbrain.dataio import audio_io
 
+from summarymixing_sb.data.mp3 import why_cut
+
 _BLOCK_SAMPLES = 2**18  # 16 s at 16 kHz: most utterances are one read, none fills the memory
 _UNKNOWN_SAMPLES = 2**63 - 1  # libsndfile's length of a FLAC whose header states none
+_SANE = 2.0**15  # floating point samples beyond it are no sound, whatever scale was meant
+_SILENCE = 1e-4  # -80 dB of full scale
+_FULL_SCALE = 1 - 2.0**-15
+_MUCH_CLIPPED = 0.005  # share of the samples
+_CLICK = 100.0  # peak against root mean square, 40 dB: speech has 10 to 25
+
+
+class Probe(NamedTuple):
+    """What :func:`probe_audio` finds in a file.
+
+    Attributes
+    ----------
+    seconds : float
+        Duration of the decoded audio; 0.0 if there is a problem.
+    problem : str
+        Kind of the problem, empty if there is none.
+    detail : str
+        More about the problem.
+    remark : str
+        What is odd about the sound, though it can be used: silent, clicks or clipped; else empty.
+    """
+
+    seconds: float
+    problem: str = ""
+    detail: str = ""
+    remark: str = ""
 
 
 def probe_audio(path, sample_rate=None):
@@ -27,27 +56,37 @@ def probe_audio(path, sample_rate=None):
 
     Returns
     -------
-    seconds : float
-        Duration of the decoded audio; 0.0 if there is a problem.
-    problem : str
-        Kind of the problem, empty if there is none.
-    detail : str
-        More about the problem.
+    Probe
     """
-    decoded = 0
+    decoded = clipped = 0
+    peak = energy = 0.0
     try:
-        for block, rate in _blocks(path, "int16", sample_rate):
+        for block, rate in _blocks(path, sample_rate):
             decoded += len(block)
             seconds = decoded / rate
+            size = abs(block)
+            peak = max(peak, float(size.max()))
+            energy += float((block**2).mean(axis=1).sum())
+            clipped += int((size >= _FULL_SCALE).any(axis=1).sum())
     except _NotWhole as problem:
-        return 0.0, *problem.args
-    return seconds, "", ""
+        return Probe(0.0, *problem.args)
+    return Probe(seconds, remark=_remark(peak, (energy / decoded) ** 0.5, clipped / decoded))
+
+
+def _remark(peak, level, clipped):
+    """Say what is odd about a sound of so much peak, root mean square and share at full scale."""
+    if peak < _SILENCE:
+        return "silent"
+    if clipped > _MUCH_CLIPPED:
+        return "clipped"
+    return "clicks" if peak > _CLICK * level else ""
 
 
 def read_audio(path, sample_rate):
     """Read a recording as one channel at the rate that a model wants.
 
-    Several channels are averaged. Another sampling rate is converted by windowed sinc
+    Samples are not checked: a training skips and names batches that are not finite. Several
+    channels are averaged. Another sampling rate is converted by windowed sinc
     interpolation, which also takes away what the new rate cannot hold.
 
     Parameters
@@ -115,11 +154,12 @@ def decode_audio(path, sample_rate):
     Raises
     ------
     ValueError
-        If the file is empty, truncated, damaged or unreadable; its name and the kind of the problem
-        are in the message, as :func:`probe_audio` names it.
+        If the file is empty, truncated, damaged or unreadable, or holds samples that are not
+        finite; its name and the kind of the problem are in the message, as :func:`probe_audio`
+        names it.
     """
     try:
-        blocks = [(torch.from_numpy(x).mean(dim=1), rate) for x, rate in _blocks(path, "float32")]
+        blocks = [(torch.from_numpy(x).mean(dim=1), rate) for x, rate in _blocks(path)]
     except _NotWhole as problem:
         raise ValueError(f"{path}: {': '.join(problem.args)}") from problem
     signal = torch.cat([block for block, _ in blocks])
@@ -130,7 +170,7 @@ class _NotWhole(Exception):
     """A file is not a whole recording; the arguments are the kind of the problem and a detail."""
 
 
-def _blocks(path, dtype, only_rate=None):
+def _blocks(path, only_rate=None):
     """Yield the samples (samples, channels) of a file block by block, each with its rate in Hz."""
     decoded = 0
     try:
@@ -147,7 +187,10 @@ def _blocks(path, dtype, only_rate=None):
             unknown = stated == _UNKNOWN_SAMPLES
             counted = "an unknown number of" if unknown else stated
             try:
-                while len(block := audio.read(_BLOCK_SAMPLES, dtype=dtype, always_2d=True)):
+                while len(block := audio.read(_BLOCK_SAMPLES, "float32", always_2d=True)):
+                    if not (abs(block) <= _SANE).all():  # false for NaN, too
+                        detail = f"NaN, inf or beyond {_SANE:.0f} after sample {decoded}"
+                        raise _NotWhole("samples that are no sound", detail)
                     decoded += len(block)
                     yield block, rate
             except soundfile.SoundFileError as error:
@@ -155,8 +198,11 @@ def _blocks(path, dtype, only_rate=None):
                 raise _NotWhole("truncated or damaged audio", detail) from error
             if decoded == 0 and unknown:
                 raise _NotWhole("empty audio", "no samples after its header")
-            # The length that an MP3 states is an estimate.
-            if decoded == 0 or (decoded < stated and not unknown and audio.format != "MP3"):
+            if audio.format == "MP3":
+                stated = 0  # an estimate
+                if problem := why_cut(path):
+                    raise _NotWhole("truncated or damaged audio", problem)
+            if decoded == 0 or (decoded < stated and not unknown):
                 detail = f"only {decoded} of {counted} samples"
                 raise _NotWhole("truncated or damaged audio", detail)
     except (OSError, soundfile.SoundFileError) as error:

@@ -5,11 +5,11 @@ from collections import Counter
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import DynamicBatchSampler
-from speechbrain.utils.data_pipeline import provides, takes
+from speechbrain.utils.data_pipeline import DynamicItem
 from speechbrain.utils.logger import get_logger
 
-from summarymixing_sb.data.audio import read_audio
-from summarymixing_sb.data.manifests import read_manifest
+from summarymixing_sb.data.audio import decode_audio, read_audio
+from summarymixing_sb.data.manifests import FINGERPRINT_FILE, read_manifest
 
 logger = get_logger(__name__)
 
@@ -64,16 +64,61 @@ def make_dataset(data, targets, hparams, train=False):
     speechbrain.dataio.dataset.DynamicItemDataset
         Items with ``id``, ``sig`` (samples,) and the keys of the targets.
     """
-    speed_perturb = hparams["speed_perturb"] if train else None
-
-    @takes("wav")
-    @provides("sig")
-    def audio_pipeline(wav):
-        signal = read_audio(wav, hparams["sample_rate"])
-        return signal if speed_perturb is None else speed_perturb(signal[None])[0]
-
-    pipelines = [audio_pipeline, targets.pipeline(hparams)]
+    read = ReadForTraining(hparams) if train else ReadWhole(hparams)
+    pipelines = [DynamicItem(["wav"], read, ["sig"]), targets.pipeline(hparams)]
     return DynamicItemDataset(data, pipelines, ["id", "sig", *targets.keys])
+
+
+class ReadWhole:
+    """Reads recordings to evaluate on; refuses those that are not whole, or no sound.
+
+    A class and not a function in a function, so that it can be sent to the workers of a loader
+    where processes are not forked.
+
+    Parameters
+    ----------
+    hparams : dict
+        ``sample_rate`` and, for the error, ``manifest_folder``.
+    """
+
+    def __init__(self, hparams):
+        self.sample_rate = hparams["sample_rate"]
+        self.manifest_folder = hparams.get("manifest_folder")
+
+    def __call__(self, path):
+        """Give the samples of a file, (samples,)."""
+        try:
+            return self.read(path)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{path} was changed since the data were prepared: {error}. Mend it, or remove "
+                f"{self.manifest_folder}/{FINGERPRINT_FILE} to prepare the data again"
+            ) from error
+
+    def read(self, path):
+        """Read a file and refuse one that is not whole."""
+        return decode_audio(path, self.sample_rate)
+
+
+class ReadForTraining(ReadWhole):
+    """Reads recordings to train on, whose speed may be changed at random.
+
+    Samples are not checked: the training itself skips batches that are not finite.
+
+    Parameters
+    ----------
+    hparams : dict
+        Also ``speed_perturb``, or None.
+    """
+
+    def __init__(self, hparams):
+        super().__init__(hparams)
+        self.speed_perturb = hparams["speed_perturb"]
+
+    def read(self, path):
+        """Read a file, and change its speed."""
+        signal = read_audio(path, self.sample_rate)
+        return signal if self.speed_perturb is None else self.speed_perturb(signal[None])[0]
 
 
 def filter_utterances(data, targets, hparams):

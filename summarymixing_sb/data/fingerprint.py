@@ -27,7 +27,7 @@ def signature(sources):
             try:
                 status = os.stat(path)
                 state = (status.st_size, status.st_mtime_ns)
-            except OSError:
+            except (OSError, ValueError):  # a NUL in the name
                 state = (None, None)
             names.update(json.dumps([group, path, *state]).encode())
     return names.hexdigest()
@@ -49,6 +49,8 @@ class Fingerprint:
         A hash of what they are made from, such as a `signature`.
     inputs_name : str
         What `inputs` stands for, in the plural, for log lines.
+    notes : sequence of str
+        Notes that a whole record has.
 
     Attributes
     ----------
@@ -57,11 +59,12 @@ class Fingerprint:
         if there is none.
     """
 
-    def __init__(self, path, options, inputs, inputs_name):
+    def __init__(self, path, options, inputs, inputs_name, notes=()):
         self.path = Path(path)
         self.inputs_name = inputs_name
         self._options = json.loads(json.dumps(options))  # as they come back from the file
         self._inputs = inputs
+        self._notes = notes
         self.recorded = self._read()
 
     def _read(self):
@@ -69,7 +72,8 @@ class Fingerprint:
             recorded = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return recorded if isinstance(recorded, dict) else {}
+        whole = isinstance(recorded, dict) and isinstance(recorded.get("written"), dict)
+        return recorded if whole and recorded.keys() >= {*self._notes} else {}
 
     def why_outdated(self):
         """Say why the files must be made again.
@@ -80,7 +84,8 @@ class Fingerprint:
             The reason, for a log line; None if they are up to date.
         """
         if not self.recorded:
-            return "nothing prepared there yet"
+            damaged = self.path.is_file()
+            return f"{self.path.name} is damaged" if damaged else "nothing prepared there yet"
         options = self.recorded.get("options")
         if options != self._options:
             options = options if isinstance(options, dict) else {}
@@ -89,7 +94,7 @@ class Fingerprint:
             return f"changed since: {', '.join(changed)}"
         if self.recorded.get("inputs") != self._inputs:
             return f"{self.inputs_name} changed since"
-        for name, content in self.recorded.get("written", {}).items():
+        for name, content in self.recorded["written"].items():
             try:
                 if digest(self.path.parent / name) != content:
                     return f"{name} was changed since"

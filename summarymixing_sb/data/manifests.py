@@ -9,9 +9,10 @@ import csv
 import glob
 import json
 import os
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,11 @@ logger = get_logger(__name__)
 
 SKIPPED_FILE = "skipped.csv"
 FINGERPRINT_FILE = "preparation.json"
+#: Notes of the fingerprint: a line a split, and how many recordings each has by its annotations.
+NOTES = ("summary", "annotated")
 NAMES_PER_LOG_LINE = 10
+# what ends a line or a column, in a file name: files of hypotheses have a line an utterance
+_BREAKS = re.compile(r"[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,14 @@ def find_files(folder, *patterns):
 
 
 def write_manifests(
-    save_folder, manifests, sources, read_split, options, sample_rate=None, complete=()
+    save_folder,
+    manifests,
+    sources,
+    read_split,
+    options,
+    sample_rate=None,
+    complete=(),
+    allow_overlap=False,
 ):
     """Write one CSV per manifest, unless the CSV files there are still right.
 
@@ -119,11 +131,14 @@ def write_manifests(
         and any number of channels if None.
     complete : collection of str
         Splits of which nothing may be skipped, since their scores would change.
+    allow_overlap : bool
+        Go on where a recording is trained on and evaluated.
 
     Raises
     ------
     ValueError
-        If no usable recording is left in a split, anything is missing from one that must be
+        If a recording is trained on and evaluated, no usable recording is left in a split, anything
+        is missing from one that must be
         complete, or an ID would be twice in one CSV. Nothing is written then.
     """
     save_folder = Path(save_folder)
@@ -133,10 +148,11 @@ def write_manifests(
         "manifests": manifests,
         "sample_rate": sample_rate,
         "complete": sorted(complete),
+        "allow_overlap": allow_overlap,
     }
     inputs = signature(sources)
     fingerprint = Fingerprint(
-        save_folder / FINGERPRINT_FILE, options, inputs, "files of the data set"
+        save_folder / FINGERPRINT_FILE, options, inputs, "files of the data set", NOTES
     )
     outdated = fingerprint.why_outdated()
     if outdated is None:
@@ -146,8 +162,10 @@ def write_manifests(
         return
     logger.info(f"Preparing the data in {save_folder} ({outdated}).")
 
-    annotated = {split: read_split(split) for split in sources}
+    annotated = {split: _writable(*read_split(split)) for split in sources}
     _refuse_repeated_ids(manifests, annotated)
+    if not allow_overlap:
+        _refuse_overlap(manifests, annotated)
     usable, missing, summary = {}, {}, []
     for split, (recordings, unusable) in annotated.items():
         usable[split], undecodable = _decode(split, recordings, sample_rate)
@@ -209,11 +227,16 @@ def annotated_counts(save_folder):
     ------
     FileNotFoundError
         If nothing was prepared there.
+    ValueError
+        If the record of it is damaged.
     """
     path = Path(save_folder) / FINGERPRINT_FILE
     if not path.is_file():
         raise FileNotFoundError(f"there is no {path}: no data were prepared in this folder")
-    return json.loads(path.read_text(encoding="utf-8"))["annotated"]
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["annotated"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is damaged: remove it, and prepare the data again") from error
 
 
 def _count(recordings, skipped):
@@ -240,6 +263,24 @@ def _refuse_incomplete(missing):
     )
 
 
+def _writable(recordings, skipped):
+    """Give IDs a line each, and skip what no text file can name."""
+    usable, skipped = [], [replace(case, path=_shown(case.path)) for case in skipped]
+    for recording in recordings:
+        key = _BREAKS.sub(lambda found: f"%{ord(found[0]):02X}", recording.id)
+        if _shown(key + recording.path) != key + recording.path:
+            problem = "file name that is not UTF-8"
+            skipped.append(Skipped(_shown(key), _shown(recording.path), problem))
+        else:
+            usable.append(replace(recording, id=key))
+    return usable, skipped
+
+
+def _shown(name):
+    """Give a file name, its bytes that are not UTF-8 as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _refuse_repeated_ids(manifests, annotated):
     """Raise before any decoding if one CSV would hold two utterances of the same name."""
     for name, members in manifests.items():
@@ -251,6 +292,29 @@ def _refuse_repeated_ids(manifests, annotated):
                     f"{paths[recording.id]} and {recording.path}. Take one out of the data."
                 )
             paths[recording.id] = recording.path
+
+
+def _refuse_overlap(manifests, annotated):
+    """Raise before any decoding if a recording is trained on and evaluated."""
+    trained = {
+        os.path.realpath(recording.path)
+        for split in manifests.get("train", ())
+        for recording in annotated[split][0]
+    }
+    found = {
+        split: [r.id for r in annotated[split][0] if os.path.realpath(r.path) in trained]
+        for name, members in manifests.items()
+        for split in members
+        if name != "train"
+    }
+    found = {split: ids for split, ids in found.items() if ids}
+    if found:
+        counts = ", ".join(f"{len(ids)} of {split}" for split, ids in found.items())
+        names = ", ".join([key for ids in found.values() for key in ids][:NAMES_PER_LOG_LINE])
+        raise ValueError(
+            f"train_splits hold recordings that are evaluated: {counts} ({names}, ...). Their "
+            "scores would tell nothing: train on other splits, or say allow_overlap=True"
+        )
 
 
 def _decode(split, recordings, sample_rate):
@@ -265,13 +329,18 @@ def _decode(split, recordings, sample_rate):
             executor=pool,
             progress_bar_kwargs={"desc": split, "unit": "file", "disable": None},
         )
-        rows, skipped = [], []
-        for recording, (seconds, problem, detail) in zip(recordings, probes):
-            if problem:
-                skipped.append(Skipped(recording.id, recording.path, problem, detail))
+        rows, skipped, remarks = [], [], Counter()
+        for recording, probe in zip(recordings, probes):
+            if probe.problem:
+                skipped.append(Skipped(recording.id, recording.path, probe.problem, probe.detail))
                 continue
-            row = {"ID": recording.id, "duration": seconds, "wav": recording.path}
+            remarks[probe.remark] += 1
+            row = {"ID": recording.id, "duration": probe.seconds, "wav": recording.path}
             rows.append({**row, **recording.fields})
+    del remarks[""]
+    if remarks:
+        counts = ", ".join(f"{count} {remark}" for remark, count in sorted(remarks.items()))
+        logger.warning(f"{split}: used all the same, of odd sound: {counts}")
     return rows, skipped
 
 

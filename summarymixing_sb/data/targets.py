@@ -1,11 +1,12 @@
 """Training targets: the pieces of a text, or one label."""
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 from speechbrain.dataio.encoder import CategoricalEncoder
-from speechbrain.utils.data_pipeline import provides, takes
+from speechbrain.utils.data_pipeline import DynamicItem
 from speechbrain.utils.distributed import run_on_main
 
 from summarymixing_sb.data.manifests import read_manifest
@@ -81,17 +82,8 @@ class Tokens:
 
     def pipeline(self, hparams):
         """Make the function that gives a dataset's items their `keys`."""
-
-        @takes(self.column)
-        @provides(*self.keys)
-        def text_pipeline(text):
-            yield text
-            tokens = self.tokenizer.encode(text)
-            yield torch.LongTensor(tokens)
-            yield torch.LongTensor([hparams["bos_index"], *tokens])
-            yield torch.LongTensor([*tokens, hparams["eos_index"]])
-
-        return text_pipeline
+        encode = partial(_encode_text, self.tokenizer, hparams["bos_index"], hparams["eos_index"])
+        return DynamicItem([self.column], encode, self.keys)
 
     def lengths(self, items):
         """Count the tokens of each utterance."""
@@ -189,14 +181,7 @@ class Labels:
         """Make the function that gives a dataset's items their `keys`."""
         del hparams
 
-        @takes(self.column)
-        @provides(*self.keys)
-        def label_pipeline(label):
-            yield label
-            # a label that no training utterance has cannot be learnt; it counts as an error
-            yield self.encoder.lab2ind.get(label, NO_LABEL)
-
-        return label_pipeline
+        return DynamicItem([self.column], partial(_encode_label, self.encoder.lab2ind), self.keys)
 
     def lengths(self, items):
         """One label each."""
@@ -205,6 +190,18 @@ class Labels:
     def skip_reasons(self, items, frames, hparams):
         """Any utterance will do."""
         return [None] * len(items)
+
+
+def _encode_text(tokenizer, bos_index, eos_index, text):
+    """Give the items of a text, in the order of `Tokens.keys`."""
+    tokens = tokenizer.encode(text)
+    with_bos, with_eos = [bos_index, *tokens], [*tokens, eos_index]
+    return text, *map(torch.LongTensor, (tokens, with_bos, with_eos))
+
+
+def _encode_label(indices, label):
+    """Give a label and its index; one that no training utterance has counts as an error."""
+    return label, indices.get(label, NO_LABEL)
 
 
 def _train_csv(hparams):

@@ -1,6 +1,8 @@
 """SentencePiece tokenizers: trained on the training transcripts or given, and checked."""
 
+import csv
 import hashlib
+import io
 from pathlib import Path
 
 import sentencepiece
@@ -191,5 +193,9 @@ def _train_if_stale(file, train_csv, options, keep):
 
 
 def _written_by_sentencepiece(symbols):
-    """SpeechBrain wants one string or None; SentencePiece writes a space as a low block."""
-    return ",".join(symbol.replace(" ", WORD_BOUNDARY) for symbol in symbols) or None
+    """SpeechBrain wants one line of CSV or None; SentencePiece writes a space as a low block."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(
+        symbol.replace(" ", WORD_BOUNDARY) for symbol in symbols
+    )
+    return line.getvalue() or None

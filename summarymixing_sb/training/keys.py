@@ -146,6 +146,7 @@ KEYS = {
     "valid_splits": _names(),
     "test_splits": _names(),
     "allow_incomplete_evaluation": _switch(),
+    "allow_overlap": _switch(),
     "avoid_if_longer_than": _number(above=0, comment="seconds"),
     "avoid_if_shorter_than": _number(0, comment="seconds"),
     "sample_rate": _integer(1000, comment="Hz"),

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import pickle
 from itertools import pairwise
 
 import pytest
@@ -128,3 +129,31 @@ def test_an_id_in_two_validation_sets_is_refused(tmp_path):
         write_rows(tmp_path / f"{name}.csv", {**row, "wrd": name})
     with pytest.raises(ValueError, match=r"'same' stands in .*one\.csv and again in .*two\.csv"):
         read_manifests([tmp_path / "one.csv", tmp_path / "two.csv"])
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_datasets_can_be_sent_to_other_processes(tmp_path, targets, hparams, train):
+    """As they are where workers are not forked."""
+    soundfile.write(tmp_path / "a.wav", torch.linspace(-0.5, 0.5, 1600).numpy(), 16000)
+    data = {"a": {**utterance(0.1), "wav": str(tmp_path / "a.wav")}}
+    dataset = make_dataset(data, targets, {**hparams, "speed_perturb": None}, train=train)
+    copy = pickle.loads(pickle.dumps(dataset))
+    assert torch.equal(copy[0]["sig"], dataset[0]["sig"])
+    assert copy[0]["tokens"].tolist() == dataset[0]["tokens"].tolist()
+    pickle.dumps(make_dataset(data, targets, hparams, train=train))  # with a change of speed
+
+
+@pytest.mark.parametrize("damage", ["truncated", "nan", "removed"])
+def test_a_recording_damaged_after_preparation(tmp_path, targets, hparams, damage):
+    file = tmp_path / "a.wav"
+    signal = torch.linspace(-0.5, 0.5, 1600)
+    if damage == "nan":
+        signal[7] = torch.nan
+    soundfile.write(file, signal.numpy(), 16000, subtype="FLOAT")
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:30])
+    elif damage == "removed":
+        file.unlink()
+    dataset = make_dataset({"a": {**utterance(0.1), "wav": str(file)}}, targets, hparams)
+    with pytest.raises(ValueError, match=r"a\.wav was changed since .*/preparation\.json to prep"):
+        dataset[0]

@@ -11,6 +11,7 @@ from summarymixing_sb.data.manifests import (
     Recording,
     Skipped,
     annotated_counts,
+    read_manifest,
     write_manifests,
 )
 
@@ -140,3 +141,38 @@ def test_counts_outlive_a_preparation_that_had_nothing_to_do(prepare):
 def test_counts_of_a_folder_where_nothing_was_prepared(tmp_path):
     with pytest.raises(FileNotFoundError, match="no data were prepared"):
         annotated_counts(tmp_path)
+
+
+def test_file_names_of_any_kind(prepare):
+    """Breaks in a name do not break lines of results; bytes that are no text are named."""
+    names = ["tab\ta", "line\nb", "separator\u2028c", "dollar $d", "latin\udce9"]
+    template = (prepare.audio / "train0.flac").read_bytes()
+    found = []
+    for name in names:
+        path = f"{prepare.audio}/{name}.flac"
+        with open(path, "wb") as file:
+            file.write(template)
+        found.append(Recording(name, path, {"spk_id": "s", "wrd": "$A"}))
+
+    def read(split):
+        return (found, []) if split == "train" else prepare.read_split(split)
+
+    save = prepare(read=read)
+    train = read_manifest(save / "train.csv")
+    assert [row["ID"] for row in train] == ["tab%09a", "line%0Ab", "separator%2028c", "dollar $d"]
+    assert [row["wav"] for row in train] == [recording.path for recording in found[:4]]
+    assert {row["wrd"] for row in train} == {"$A"}
+    [skipped] = rows(save / "skipped.csv")
+    assert skipped["ID"] == "latin\\udce9"
+    assert skipped["reason"] == "file name that is not UTF-8"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"options": {}, "written": 3}', "{}"])
+def test_a_damaged_record(prepare, content):
+    """Another preparation mends it; before that, no count is made of it."""
+    save = prepare()
+    before = annotated_counts(save)
+    (save / "preparation.json").write_text(content)
+    with pytest.raises(ValueError, match=r"preparation\.json is damaged: remove it"):
+        annotated_counts(save)
+    assert annotated_counts(prepare()) == before

@@ -33,7 +33,7 @@ def make_split(root, split, speakers=2, utterances=3):
 
 
 def read_csv(path):
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -209,7 +209,7 @@ def test_broken_recording_is_named_counted_and_skipped(break_it, prepare, data, 
 def test_truncation_is_seen_wherever_it_happens(data):
     flac = data / "train-a" / "10" / "7" / "10-7-0000.flac"
     content = flac.read_bytes()
-    assert probe_audio(str(flac), 16000) == (0.25, "", "")
+    assert probe_audio(str(flac), 16000)[:3] == (0.25, "", "")
     for length in range(0, len(content) - 1, 97):
         flac.write_bytes(content[:length])
         assert probe_audio(str(flac), 16000)[1], f"{length} of {len(content)} bytes pass"
@@ -220,7 +220,7 @@ def test_probe_takes_other_formats_at_any_rate(tmp_path):
     for suffix in ("wav", "mp3"):
         path = tmp_path / f"noise.{suffix}"
         soundfile.write(path, samples, 44100)
-        seconds, problem, _ = probe_audio(str(path))
+        seconds, problem, *_ = probe_audio(str(path))
         assert problem == ""
         assert seconds == pytest.approx(1.0, abs=0.1)  # an MP3 is padded to whole frames
 
@@ -324,9 +324,86 @@ def test_splits_that_cannot_be_meant(splits, message, data, tmp_path):
         prepare_librispeech(data, tmp_path / "save", *splits)
 
 
-def test_evaluating_on_training_data_is_said(prepare, log):
-    prepare(test=["train-a"])
-    assert any(message.startswith("train-a is trained on and evaluated") for message in log)
+def test_evaluating_on_training_data_is_refused_unless_asked(prepare, data, tmp_path):
+    """By recording: also in a split of another name, reached by a link."""
+    with pytest.raises(ValueError, match=r"6 of train-a \(10-7-0000.*allow_overlap=True"):
+        prepare(test=["train-a"])
+    (data / "copy").symlink_to(data / "train-a")
+    with pytest.raises(ValueError, match="6 of copy"):
+        prepare(test=["copy"])
+    splits = ["train-a"], [], ["copy"]
+    prepare_librispeech(data, tmp_path / "asked", *splits, allow_overlap=True)
+    assert (tmp_path / "asked" / "copy.csv").is_file()
+
+
+# What a transcript file may hold.
+
+
+def test_a_byte_order_mark_and_tabs(prepare, data):
+    """Neither costs an utterance."""
+    before = read_csv(prepare() / "train.csv")
+    [transcript] = (data / "train-a" / "10" / "7").glob("*.trans.txt")
+    text = transcript.read_text().replace(" ", "\t", 1).replace("\n", "\r\n")
+    transcript.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_csv(prepare() / "train.csv") == before
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\x85", "\x0c", "\x0b", "\x1d"])
+def test_a_line_ends_where_its_file_says(prepare, data, character):
+    before = read_csv(prepare() / "train.csv")
+    [transcript] = (data / "train-a" / "10" / "7").glob("*.trans.txt")
+    first, second, *rest = transcript.read_text().split(" ")
+    assert rest
+    transcript.write_text(" ".join([first, second + character + rest[0], *rest[1:]]))
+    assert read_csv(prepare() / "train.csv") == before
+
+
+def test_suffixes_in_capitals_and_of_other_formats(prepare, data):
+    before = [row["ID"] for row in read_csv(prepare() / "train.csv")]
+    first, second, *_ = sorted((data / "train-a").rglob("*.flac"))
+    first.rename(first.with_suffix(".FLAC"))
+    signal, rate = soundfile.read(second)
+    soundfile.write(second.with_suffix(".wav"), signal, rate)
+    second.unlink()
+    assert [row["ID"] for row in read_csv(prepare() / "train.csv")] == before
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_samples_that_are_no_sound(prepare, data, bad, log):
+    first = min((data / "train-a").rglob("*.flac"))
+    signal, rate = soundfile.read(first)
+    signal[10] = bad
+    soundfile.write(first.with_suffix(".wav"), signal, rate, subtype="FLOAT")
+    first.unlink()
+    assert first.stem not in [row["ID"] for row in read_csv(prepare() / "train.csv")]
+    assert any("samples that are no sound" in line and first.stem in line for line in log)
+
+
+def test_odd_sounds_are_counted(prepare, data, log):
+    silent, clipped, click, *_ = sorted((data / "train-a").rglob("*.flac"))
+    length = 16000
+    impulse = np.zeros(length)
+    impulse[length // 2] = 0.9
+    loud = np.clip(3 * np.sin(np.arange(length) / 20), -1, 1)
+    for file, signal in ((silent, np.zeros(length)), (clipped, loud), (click, impulse)):
+        soundfile.write(file, signal, 16000)
+    prepare()
+    assert "train-a: used all the same, of odd sound: 1 clicks, 1 clipped, 1 silent" in log
+
+
+def test_manifests_carry_any_text(prepare, data):
+    folder = data / "train-a" / "10" / "7"
+    [transcript] = folder.glob("*.trans.txt")
+    template = min(folder.glob("*.flac")).read_bytes()
+    names = {"a$b": "$HOME", 'quo"te': "it's", "käse": "é", "a,b;c": "#1: [x]", "$data_root": "y"}
+    with transcript.open("a", encoding="utf-8") as file:
+        for name, words in names.items():
+            (folder / f"{name}.flac").write_bytes(template)
+            file.write(f"{name} {words}\n")
+    found = {row["ID"]: row for row in read_csv(prepare() / "train.csv")}
+    for name, words in names.items():
+        assert found[name]["wrd"] == words.upper()
+        assert Path(found[name]["wav"]).stem == name
 
 
 # When it prepares again.

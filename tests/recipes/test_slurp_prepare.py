@@ -242,8 +242,55 @@ def test_line_that_cannot_be_read(line, message, prepare, data):
 def test_split_without_recordings_is_refused(prepare, data):
     for i in range(3):
         change_line(data, "train", i, recordings=[])
-    with pytest.raises(ValueError, match="'train': its annotations name none"):
+    with pytest.raises(ValueError, match="'train': 3 x sentence without recordings"):
         prepare()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recordings": [{"file": "../../../secret.flac"}]},
+        {"recordings": [{"file": "/etc/passwd"}]},
+        {"recordings": [{"file": "a\0.flac"}]},
+        {"recordings": [{"file": 5}]},
+        {"recordings": [{"file": ""}]},
+        {"recordings": None},
+        {"recordings": 5},
+        {"recordings": ["a.flac"]},
+        {"sentence": "half a \ud800"},
+        {"sentence": 3},
+        {"scenario": None},
+    ],
+    ids=repr,
+)
+def test_a_line_that_cannot_be(prepare, data, changes):
+    change_line(data, "train", 1, **changes)
+    with pytest.raises(ValueError, match=r"train\.jsonl, line 2 is not"):
+        prepare()
+
+
+@pytest.mark.parametrize("line", ["null", "7", '"text"', "[]", "[" * 100000, "\ufeff{", "{}"])
+def test_a_line_of_another_kind(prepare, data, line):
+    lines = jsonl(data, "train").read_text().splitlines()
+    jsonl(data, "train").write_text("\n".join([lines[0], line, *lines[1:]]))
+    with pytest.raises(ValueError, match=r"train\.jsonl, line 2 is not"):
+        prepare()
+
+
+def test_a_byte_order_mark(prepare, data):
+    before = read_csv(prepare() / "train.csv")
+    jsonl(data, "train").write_bytes(b"\xef\xbb\xbf" + jsonl(data, "train").read_bytes())
+    assert read_csv(prepare() / "train.csv") == before
+
+
+@pytest.mark.parametrize("changes", [{"recordings": []}, {"sentence_annotation": ""}])
+def test_what_is_missing_of_a_test_set_is_named(prepare, data, changes):
+    change_line(data, "test", 1, **changes)
+    with pytest.raises(ValueError, match=r"missing or cannot be used: . of test"):
+        prepare()
+    save = prepare(allow_incomplete_evaluation=True)
+    skipped = read_csv(save / "skipped.csv")
+    assert {row["split"] for row in skipped} == {"test"}
 
 
 # What the data folder may be instead of the right one.
