@@ -2,14 +2,15 @@
 
 import hashlib
 import os
+import shutil
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def atomic_open(path):
-    """Open a text file for writing that takes its place only once it is complete.
+def atomic_open(path, binary=False):
+    """Open a file for writing that takes its place only once it is complete.
 
     Whoever opens ``path`` sees the old file or the whole new one, never a part; if the body
     raises, the old file stays.
@@ -18,6 +19,8 @@ def atomic_open(path):
     ----------
     path : str or Path
         The file to make or replace.
+    binary : bool
+        For bytes instead of text.
 
     Yields
     ------
@@ -37,7 +40,8 @@ def atomic_open(path):
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
+        text = {} if binary else {"encoding": "utf-8", "newline": ""}
+        with open(temporary, "wb" if binary else "w", **text) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -56,6 +60,22 @@ def flush_to_disk(path):
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def keep_copy(path, folder):
+    """Copy a file into a folder, unless it lies there or the same content does.
+
+    Parameters
+    ----------
+    path, folder : str or Path
+        The folder is made if it does not exist.
+    """
+    path, copy = Path(path), Path(folder) / Path(path).name
+    if copy.is_file() and (copy.samefile(path) or digest(copy) == digest(path)):
+        return
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_open(copy, binary=True) as target, open(path, "rb") as source:
+        shutil.copyfileobj(source, target)
 
 
 def digest(path):

@@ -1,12 +1,12 @@
 """Words that are tones, and the training of a tiny recogniser of them, which takes seconds."""
 
-import csv
 import sys
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from summarymixing_sb.data.manifests import Recording, write_manifests
 from summarymixing_sb.training.experiment import run_experiment
 
 HPARAMS = Path(__file__).resolve().parents[1] / "hparams" / "LibriSpeech" / "demo.yaml"
@@ -63,18 +63,21 @@ def choose_words(draw, least=2, most=6):
 def _prepare(hparams):
     """Write recordings and the manifests of what is said in them."""
     draw = np.random.default_rng(0)
-    clips, manifests = Path(hparams["data_folder"]), Path(hparams["manifest_folder"])
-    manifests.mkdir(parents=True, exist_ok=True)
+    recordings = {split: [] for split in SIZES}
     for split, size in SIZES.items():
-        with open(manifests / f"{split}.csv", "w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["ID", "duration", "wav", "spk_id", "wrd"])
-            for number in range(size):
-                words, file = choose_words(draw), clips / f"{split}{number}.wav"
-                signal = speak(words)
-                soundfile.write(file, signal, RATE)
-                row = [file.stem, len(signal) / RATE, file, "one", " ".join(words)]
-                writer.writerow(row)
+        for number in range(size):
+            words = choose_words(draw)
+            file = Path(hparams["data_folder"], f"{split}{number}.wav")
+            soundfile.write(file, speak(words), RATE)
+            fields = {"spk_id": "one", "wrd": " ".join(words)}
+            recordings[split].append(Recording(file.stem, str(file), fields))
+    write_manifests(
+        hparams["manifest_folder"],
+        {split: [split] for split in SIZES},
+        {split: [recording.path for recording in found] for split, found in recordings.items()},
+        lambda split: (recordings[split], []),
+        {},
+    )
 
 
 def train_recogniser(folder):

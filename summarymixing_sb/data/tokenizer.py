@@ -1,12 +1,10 @@
 """SentencePiece tokenizers: trained on the training transcripts or given, and checked."""
 
-import csv
 import hashlib
 import io
 from pathlib import Path
 
 import sentencepiece
-from speechbrain.tokenizers.SentencePiece import SentencePiece
 from speechbrain.utils.data_utils import split_path
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.fetching import fetch
@@ -14,6 +12,7 @@ from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.data.fingerprint import Fingerprint
 from summarymixing_sb.data.manifests import read_manifest
+from summarymixing_sb.files import atomic_open
 
 logger = get_logger(__name__)
 
@@ -21,7 +20,7 @@ logger = get_logger(__name__)
 WORD_BOUNDARY = "\N{LOWER ONE EIGHTH BLOCK}"
 
 
-def fetch_tokenizer(source, folder):
+def fetch_tokenizer(source, folder, kept=False):
     """Find a tokenizer file here, or on the Hugging Face hub.
 
     Parameters
@@ -29,7 +28,9 @@ def fetch_tokenizer(source, folder):
     source : str
         A path, or a hub name followed by the file's: ``owner/name/tokenizer.ckpt``.
     folder : str or Path
-        Where a file from the hub is put.
+        Where a file from the hub is put, and where a run keeps its copy of any other.
+    kept : bool
+        Take that copy, if there is one, rather than what is at `source` now.
 
     Returns
     -------
@@ -40,8 +41,10 @@ def fetch_tokenizer(source, folder):
     FileNotFoundError
         When it is in neither place.
     """
-    if Path(source).is_file():
-        return Path(source)
+    copy = Path(folder) / Path(source).name
+    for file in (copy, Path(source)) if kept else (Path(source), copy):
+        if file.is_file():
+            return file
     repository, name = split_path(source)
     if Path(source).is_absolute() or repository.count("/") != 1 or repository.startswith("."):
         raise FileNotFoundError(
@@ -155,8 +158,8 @@ def _train_if_stale(file, train_csv, options, keep):
     """Train, unless a fingerprint beside the tokenizer says that it was trained on just this."""
     if file.is_file() and not Path(train_csv).is_file():
         return  # testing, where the training data are not
-    texts = "\n".join(row[options["column"]] for row in read_manifest(train_csv))
-    content = hashlib.sha256(texts.encode()).hexdigest()
+    texts = [row[options["column"]] for row in read_manifest(train_csv)]
+    content = hashlib.sha256("\n".join(texts).encode()).hexdigest()
     # one beside each tokenizer: several may share the folder
     note = file.with_suffix(".json")
     fingerprint = Fingerprint(note, options, content, "training transcripts")
@@ -170,32 +173,32 @@ def _train_if_stale(file, train_csv, options, keep):
                 "trained with it"
             )
         return
-    # SpeechBrain's class takes up whatever lies in its folder
-    for stale in (file, file.parent / f"{Path(train_csv).stem}.txt"):
-        stale.unlink(missing_ok=True)
+    model = io.BytesIO()
+    size = {} if options["kind"] == "char" else {"vocab_size": options["size"]}
     try:
-        SentencePiece(
-            str(file.parent),
-            options["size"],
-            annotation_train=str(train_csv),
-            annotation_read=options["column"],
+        # not SpeechBrain's class, whose one line of options splits paths and symbols at spaces and
+        # commas; the values are its
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_writer=model,
             model_type=options["kind"],
-            user_defined_symbols=_written_by_sentencepiece(options["symbols"]),
             bos_id=options["bos"],
             eos_id=options["eos"],
+            pad_id=-1,
+            unk_id=0,
+            character_coverage=1.0,
+            max_sentencepiece_length=10,
+            user_defined_symbols=[
+                symbol.replace(" ", WORD_BOUNDARY) for symbol in options["symbols"]
+            ],
+            **size,
         )
     except (RuntimeError, OSError) as error:
         raise ValueError(
             f"output_neurons: no {options['kind']} tokenizer of {options['size']} pieces can be "
             f"trained on {train_csv}, its transcripts allow other sizes: {error}"
         ) from error
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_open(file, binary=True) as stream:
+        stream.write(model.getvalue())
     fingerprint.write([file.name])
-
-
-def _written_by_sentencepiece(symbols):
-    """SpeechBrain wants one line of CSV or None; SentencePiece writes a space as a low block."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(
-        symbol.replace(" ", WORD_BOUNDARY) for symbol in symbols
-    )
-    return line.getvalue() or None

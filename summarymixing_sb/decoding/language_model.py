@@ -7,6 +7,8 @@ import torch
 from speechbrain.utils.parameter_transfer import Pretrainer
 
 FILE_NAME = "lm.ckpt"
+#: Folder beside a run's checkpoints that keeps a language model which came from this machine.
+LM_FOLDER = "language_model"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 

@@ -7,6 +7,7 @@ import sentencepiece
 import torch
 
 from summarymixing_sb.data.tokenizer import check_tokenizer, fetch_tokenizer, load_tokenizer
+from summarymixing_sb.decoding.language_model import LM_FOLDER
 from summarymixing_sb.hyperparameters import load_hparams, read_settings
 from summarymixing_sb.lengths import subsampling_factor
 from summarymixing_sb.models.checkpointer import Checkpointer
@@ -114,6 +115,9 @@ def _moved(settings, folder):
     for key, value in settings.items():
         if isinstance(value, str) and key not in overrides and Path(value).is_relative_to(before):
             overrides[key] = str(folder / Path(value).relative_to(before))
+    kept = Path(overrides.get("save_folder", settings["save_folder"])) / LM_FOLDER
+    if settings.get("lm_source") is not None and kept.is_dir():
+        overrides["lm_source"] = str(kept)
     return overrides
 
 
@@ -134,7 +138,7 @@ def _load_tokenizer(settings):
     """Give the tokenizer that was given to the run, or that it trained."""
     given, folder = settings["tokenizer_file"], settings["tokenizer_folder"]
     if given is not None:
-        file = fetch_tokenizer(given, folder)
+        file = fetch_tokenizer(given, folder, kept=True)
     else:
         file = Path(folder) / f"{settings['output_neurons']}_{settings['token_type']}.model"
         if not file.is_file():

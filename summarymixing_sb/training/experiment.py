@@ -20,7 +20,10 @@ from summarymixing_sb.data.batches import (
     read_manifests,
 )
 from summarymixing_sb.data.manifests import annotated_counts
+from summarymixing_sb.data.targets import Tokens
+from summarymixing_sb.decoding.language_model import FILE_NAME, LM_FOLDER
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
+from summarymixing_sb.files import keep_copy
 from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.front_end import require_subsampling
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
@@ -107,6 +110,7 @@ def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):
     identity["targets"] = targets.digest
     checkpointer = hparams["checkpointer"]
     run_on_main(check_same_model, [checkpointer, identity])
+    run_on_main(_keep_inputs, [hparams, targets])
     checkpointer.add_recoverable("random", RandomState(), optional_load=True)
 
     brain = task(
@@ -146,6 +150,15 @@ def _make_folder(hparams, hparams_file, overrides, run_opts):
         hyperparams_to_save=None if keep else hparams_file,
         overrides=overrides,
     )
+
+
+def _keep_inputs(hparams, targets):
+    """Copy what decoding needs into the run's folder, so that the folder can be moved."""
+    if isinstance(targets, Tokens):
+        keep_copy(targets.file, hparams["tokenizer_folder"])
+    language_model = Path(str(hparams.get("lm_source"))) / FILE_NAME
+    if language_model.is_file():
+        keep_copy(language_model, Path(hparams["save_folder"]) / LM_FOLDER)
 
 
 def _train(brain, hparams):

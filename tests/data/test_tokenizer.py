@@ -4,6 +4,7 @@ import csv
 import logging
 
 import pytest
+from speechbrain.tokenizers.SentencePiece import SentencePiece
 
 from summarymixing_sb.data import tokenizer as module
 from summarymixing_sb.data.tokenizer import (
@@ -23,6 +24,7 @@ def write_csv(path, texts):
 
 
 def train(folder, texts, kind="char", size=9, keep=False):
+    folder.mkdir(exist_ok=True)
     manifest = write_csv(folder / "train.csv", texts)
     return train_tokenizer(folder / "tokenizer", manifest, kind, size, 1, 2, keep)
 
@@ -93,3 +95,33 @@ def test_no_tokenizer(tmp_path):
     file.write_text("nothing of the kind")
     with pytest.raises(ValueError, match=r"t.model is no SentencePiece model"):
         load_tokenizer(file)
+
+
+def test_is_the_one_that_speechbrain_trains(tmp_path):
+    texts = ["THE CAT SAT ON THE MAT", "A DOG RAN", "THE DOG SAT", "A CAT RAN ON"] * 3
+    for kind, size in (("unigram", 19), ("bpe", 24), ("char", 24)):
+        ours = load_tokenizer(train(tmp_path / kind, texts, kind, size))
+        SentencePiece(
+            str(tmp_path / "theirs"),
+            size,
+            annotation_train=str(tmp_path / kind / "train.csv"),
+            annotation_read="wrd",
+            model_type=kind,
+            bos_id=1,
+            eos_id=2,
+        )
+        theirs = load_tokenizer(tmp_path / "theirs" / f"{size}_{kind}.model")
+        pieces = [ours.id_to_piece(i) for i in range(ours.get_piece_size())]
+        assert pieces == [theirs.id_to_piece(i) for i in range(theirs.get_piece_size())]
+        assert ours.encode(texts) == theirs.encode(texts)
+
+
+def test_symbols_and_folders_with_commas_and_spaces(tmp_path):
+    folder = tmp_path / "a, b #2"
+    manifest = write_csv(tmp_path / "train.csv", ["set,alarm | WAKE ME", "play | A SONG"])
+    symbols = ["set,alarm |", 'say "it" |', "play |"]
+    file = train_tokenizer(folder, manifest, "bpe", 30, 1, 2, False, symbols=symbols)
+    tokenizer = load_tokenizer(file)
+    assert [file.name for file in folder.iterdir()] == ["30_bpe.json", "30_bpe.model"]
+    pieces = tokenizer.encode("set,alarm | WAKE ME", out_type=str)
+    assert "set,alarm\u2581|" in pieces

@@ -12,6 +12,7 @@ import soundfile
 import torch
 from recipe_modules import load_recipe
 
+from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.training.experiment import run_experiment
 from summarymixing_sb.training.tasks.asr import ASRBrain
 
@@ -245,7 +246,12 @@ def test_given_tokenizer_sets_the_vocabulary(corpus, tmp_path):
     line.remove(f"--output_neurons={PIECES}")
     brain = run_experiment(line, load_recipe("LibriSpeech", "train").prepare)
     assert brain.hparams.output_neurons == PIECES
-    assert not list((tmp_path / "b").rglob("*.model"))
+    # the run keeps it, and can be used where the original is not
+    [kept] = (tmp_path / "b").rglob("*.model")
+    assert kept.read_bytes() == tokenizer.read_bytes()
+    tokenizer.unlink()
+    (tmp_path / "b").rename(tmp_path / "c")
+    assert load_run(tmp_path / "c").tokenizer.get_piece_size() == PIECES
     assert_same_weights(weights(first), weights(brain))
 
 
