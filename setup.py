@@ -23,9 +23,9 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["summarymixing_sb", "summarymixing_sb.*"]),
     install_requires=[
-        "speechbrain>=1.1",
-        "torch>=2.5",
-        "torchaudio>=2.5",
+        "speechbrain>=1.1.2",
+        "torch>=2.7.1",
+        "torchaudio>=2.7.1",
         "hyperpyyaml>=1.2",
         "sentencepiece>=0.2",
         "jiwer>=4.0",

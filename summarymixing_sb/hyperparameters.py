@@ -2,6 +2,7 @@
 
 from hyperpyyaml import load_hyperpyyaml, resolve_references
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 
 def read_settings(hparams_file, overrides):
@@ -21,10 +22,16 @@ def read_settings(hparams_file, overrides):
     Raises
     ------
     ValueError
-        If a key marked ``!PLACEHOLDER`` is given no value.
+        If the file is no YAML of keys, or a key marked ``!PLACEHOLDER`` is given no value.
     """
     with open(hparams_file, encoding="utf-8") as stream:
-        for key, node in YAML().load(stream).items():
+        try:
+            nodes = YAML().load(stream)
+        except YAMLError as error:
+            raise ValueError(f"{hparams_file} is no YAML: {error}") from error
+        if not isinstance(nodes, dict):
+            raise ValueError(f"{hparams_file} has no keys: it is empty, or of something else")
+        for key, node in nodes.items():
             if _tag(node) == "!PLACEHOLDER" and overrides.get(key) is None:
                 raise ValueError(f"{hparams_file} leaves {key} to you: add --{key}=...")
     with open(hparams_file, encoding="utf-8") as stream:

@@ -14,7 +14,8 @@ from summarymixing_sb.data.mp3 import why_cut
 _BLOCK_SAMPLES = 2**18  # 16 s at 16 kHz: most utterances are one read, none fills the memory
 _UNKNOWN_SAMPLES = 2**63 - 1  # libsndfile's length of a FLAC whose header states none
 _SANE = 2.0**15  # floating point samples beyond it are no sound, whatever scale was meant
-_SILENCE = 1e-4  # -80 dB of full scale
+_CANCELLED = 1e-3  # energy of the channels' average against theirs, -30 dB; unrelated ones have 1/2
+SILENCE = 1e-4  # peak below which nothing is heard, -80 dB of full scale
 _FULL_SCALE = 1 - 2.0**-15
 _MUCH_CLIPPED = 0.005  # share of the samples
 _CLICK = 100.0  # peak against root mean square, 40 dB: speech has 10 to 25
@@ -75,7 +76,7 @@ def probe_audio(path, sample_rate=None):
 
 def _remark(peak, level, clipped):
     """Say what is odd about a sound of so much peak, root mean square and share at full scale."""
-    if peak < _SILENCE:
+    if peak < SILENCE:
         return "silent"
     if clipped > _MUCH_CLIPPED:
         return "clipped"
@@ -173,10 +174,11 @@ class _NotWhole(Exception):
 def _blocks(path, only_rate=None):
     """Yield the samples (samples, channels) of a file block by block, each with its rate in Hz."""
     decoded = 0
+    energy = average_energy = 0.0
     try:
         if os.path.getsize(path) == 0:
             raise _NotWhole("empty audio", "a file of 0 bytes")
-        with _ForwardFile(str(path)) as audio:
+        with _ForwardFile(name_for_soundfile(path)) as audio:
             rate, stated = audio.samplerate, audio.frames
             if stated == 0:
                 raise _NotWhole("empty audio", "its header states no samples")
@@ -192,6 +194,8 @@ def _blocks(path, only_rate=None):
                         detail = f"NaN, inf or beyond {_SANE:.0f} after sample {decoded}"
                         raise _NotWhole("samples that are no sound", detail)
                     decoded += len(block)
+                    energy += float((block**2).mean(axis=1).sum())
+                    average_energy += float((block.mean(axis=1) ** 2).sum())
                     yield block, rate
             except soundfile.SoundFileError as error:
                 detail = f"of {counted} samples, decoding fails after {decoded}: {error}"
@@ -205,13 +209,21 @@ def _blocks(path, only_rate=None):
             if decoded == 0 or (decoded < stated and not unknown):
                 detail = f"only {decoded} of {counted} samples"
                 raise _NotWhole("truncated or damaged audio", detail)
+            if average_energy < _CANCELLED * energy:
+                detail = f"of {audio.channels}, whose average is silent; give one of them"
+                raise _NotWhole("channels that cancel each other", detail)
     except (OSError, soundfile.SoundFileError) as error:
         raise _NotWhole("unreadable audio", str(error)) from error
 
 
+def name_for_soundfile(path):
+    """Give a file name as soundfile takes it, also one whose bytes are not of the encoding."""
+    return str(path) if os.name == "nt" else os.fsencode(path)
+
+
 def _states_no_length(path):
     try:
-        return soundfile.info(str(path)).frames == _UNKNOWN_SAMPLES
+        return soundfile.info(name_for_soundfile(path)).frames == _UNKNOWN_SAMPLES
     except (OSError, soundfile.SoundFileError):
         return False
 

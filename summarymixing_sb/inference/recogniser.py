@@ -3,12 +3,14 @@
 Letters: B batch, T frames of the encoder, D model width, V pieces of the vocabulary.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from summarymixing_sb.data.audio import SILENCE
 from summarymixing_sb.decoding.build import build_decoder
 from summarymixing_sb.inference.one_pass import MEASURED_SECONDS, longest_pass
 from summarymixing_sb.inference.splitting import (
@@ -67,10 +69,12 @@ class Recogniser:
     """
 
     def __init__(self, run, decoding="ctc_greedy", window=None, overlap=4.0, batch_seconds=60.0):
-        if not batch_seconds > 0:
+        if not 0 < batch_seconds < math.inf:
             raise ValueError(f"batch_seconds must be above 0, not {batch_seconds}")
-        if overlap < 0:
+        if not 0 <= overlap < math.inf:
             raise ValueError(f"overlap must be 0 or more seconds, not {overlap}")
+        if window is not None and not math.isfinite(window):
+            raise ValueError(f"a window must be a number of seconds, not {window}")
         if window is not None and window != 0 and window < overlap + 2 * run.frame_seconds:
             raise ValueError(
                 f"a window must be 0 or longer than the overlap of {overlap} s by two frames of "
@@ -92,6 +96,7 @@ class Recogniser:
         Returns
         -------
         list of list of Word
+            Without words where the recording is digital silence.
         """
         encodings = self.encode(signals)
         segments = [
@@ -108,7 +113,11 @@ class Recogniser:
         for segment in segments:
             transcripts[segment[0]] += words[segment]
         rate = self.run.sample_rate
-        return [end_with(found, len(signal) / rate) for found, signal in zip(transcripts, signals)]
+        return [
+            # a model that was not trained on silence hears words in it
+            end_with(found, len(signal) / rate) if signal.abs().max() >= SILENCE else []
+            for found, signal in zip(transcripts, signals)
+        ]
 
     def encode(self, signals):
         """Encode recordings, in windows those that are too long for one pass.

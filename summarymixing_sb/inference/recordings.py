@@ -5,8 +5,15 @@ from pathlib import Path, PurePath
 
 import soundfile
 
+from summarymixing_sb.data.audio import name_for_soundfile
+
 #: Names standard input instead of a file.
 STANDARD_INPUT = "-"
+#: Files with sound that soundfile does not read; ffmpeg makes a FLAC of them.
+UNREAD_SUFFIXES = (
+    *(".3gp", ".aac", ".ac3", ".alac", ".amr", ".ape", ".m4a", ".m4b", ".mka", ".mkv", ".mov"),
+    *(".mp4", ".mpeg", ".mpg", ".avi", ".ra", ".webm", ".wma", ".wmv", ".wv"),
+)
 #: Audio files of a folder; a file that is named itself may have any suffix.
 SUFFIXES = (
     *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3"),
@@ -24,7 +31,8 @@ def find_recordings(sources):
     Returns
     -------
     list of Path
-        Each file once; those of a folder by name.
+        Each file once; those of a folder, also of folders that are reached by links, by name.
+        Among them are files whose sound cannot be read, so that they are named.
 
     Raises
     ------
@@ -36,8 +44,8 @@ def find_recordings(sources):
         if source.is_dir():
             files = sorted(
                 path
-                for path in source.rglob("*")
-                if path.suffix.lower() in SUFFIXES and path.is_file()
+                for path in _files_below(source)
+                if path.suffix.lower() in (*SUFFIXES, *UNREAD_SUFFIXES)
             )
             if not files:
                 raise FileNotFoundError(
@@ -50,6 +58,17 @@ def find_recordings(sources):
         for path in files:
             found.setdefault(path.resolve(), path)
     return list(found.values())
+
+
+def _files_below(folder):
+    """Yield the files below a folder, each folder once, also where links lead in circles."""
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(place) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(place))
+        yield from (path for path in (Path(place, name) for name in names) if path.is_file())
 
 
 def stated_seconds(path):
@@ -65,7 +84,7 @@ def stated_seconds(path):
         Seconds; 0.0 where the header states none.
     """
     try:
-        info = soundfile.info(str(path))
+        info = soundfile.info(name_for_soundfile(path))
     except (OSError, soundfile.SoundFileError):
         return 0.0
     # a FLAC without a length has the highest number there is

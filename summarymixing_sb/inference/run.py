@@ -9,6 +9,7 @@ import torch
 from summarymixing_sb.data.tokenizer import check_tokenizer, fetch_tokenizer, load_tokenizer
 from summarymixing_sb.decoding.language_model import LM_FOLDER
 from summarymixing_sb.hyperparameters import load_hparams, read_settings
+from summarymixing_sb.inference.trust import refuse_code
 from summarymixing_sb.lengths import subsampling_factor
 from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.checkpoints import load_average
@@ -17,7 +18,10 @@ from summarymixing_sb.models.parts import ModelParts
 
 # Parts of training alone, which would make files or seed torch when they are built
 NOT_BUILT = ("__set_seed", "checkpointer", "train_logger", "tensorboard")
-REQUIRED = ("task", "output_folder", "save_folder", "modules", "sample_rate", "hop_length")
+REQUIRED = (
+    *("task", "output_folder", "save_folder", "modules", "sample_rate", "hop_length"),
+    *("avg_checkpoints", "avg_checkpoints_by", "compute_features", "attention_type"),
+)
 
 
 @dataclass
@@ -53,7 +57,7 @@ class TrainedRun:
     device: torch.device
 
 
-def load_run(folder, device="cpu"):
+def load_run(folder, device="cpu", trust=False):
     """Load a trained run from its folder, which may have been moved.
 
     Parameters
@@ -62,6 +66,9 @@ def load_run(folder, device="cpu"):
         The ``output_folder`` of the training.
     device : str or torch.device
         Where the model goes.
+    trust : bool
+        Build whatever the run's ``hyperparams.yaml`` names, which may run any code; else only what
+        :mod:`summarymixing_sb.inference.trust` lists.
 
     Returns
     -------
@@ -72,7 +79,8 @@ def load_run(folder, device="cpu"):
     FileNotFoundError
         If the folder, its ``hyperparams.yaml``, its tokenizer or its checkpoints are not there.
     ValueError
-        If the run writes no text, or its parts do not fit each other.
+        If the run writes no text, its parts do not fit each other or are damaged, or it would build
+        what it is not trusted to.
     """
     folder = Path(folder).resolve()
     if not folder.is_dir():
@@ -82,15 +90,25 @@ def load_run(folder, device="cpu"):
         raise FileNotFoundError(
             f"{folder} is no run: it has no hyperparams.yaml; name the output_folder of a training"
         )
-    settings = read_settings(file, {})
+    try:
+        if not trust:
+            refuse_code(file)
+        settings = read_settings(file, {})
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
     missing = [key for key in REQUIRED if key not in settings]
     if missing:
         raise ValueError(f"{file} is not of this package's training: no key {', '.join(missing)}")
     overrides = _moved(settings, folder)
+    if not trust:
+        refuse_code(file, overrides)
     settings = read_settings(file, overrides)
     _require_text(settings, folder)
     tokenizer = _load_tokenizer(settings)
-    hparams = load_hparams(file, overrides)
+    try:
+        hparams = load_hparams(file, overrides)
+    except Exception as error:  # whatever the constructors of an edited file raise
+        raise ValueError(f"{file} cannot be built: {type(error).__name__}: {error}") from error
     modules = _load_modules(hparams, device)
     rate, hop_ms = settings["sample_rate"], settings["hop_length"]
     front_end = FrontEnd(

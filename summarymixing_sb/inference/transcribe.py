@@ -9,7 +9,9 @@ The exit status is 0, 1 if a recording could not be read, 2 for what cannot work
 
 import argparse
 import math
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from summarymixing_sb.decoding.build import METHODS
 from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.recordings import (
     STANDARD_INPUT,
+    UNREAD_SUFFIXES,
     find_recordings,
     output_names,
     stated_seconds,
@@ -29,10 +32,16 @@ from summarymixing_sb.inference.recordings import (
 from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.inference.splitting import batches_by_length
 from summarymixing_sb.inference.streaming import StreamingRecogniser, StreamMeter, summary
-from summarymixing_sb.inference.transcripts import FORMATS, Transcript, write_transcript
+from summarymixing_sb.inference.transcripts import (
+    FORMATS,
+    Transcript,
+    drop_unsure,
+    write_transcript,
+)
 
-# Errors of single recordings; a RuntimeError is torch's, for a rate that it cannot convert
-UNREADABLE = (RuntimeError, ValueError)
+# Errors of single recordings; a RuntimeError is torch's, for a rate that it cannot convert, or for
+# too little memory
+FAILURES = (RuntimeError, ValueError, OSError, MemoryError)
 
 
 def main(argv=None):
@@ -49,12 +58,22 @@ def main(argv=None):
         The exit status.
     """
     options = make_parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        # texts and names that the terminal's encoding does not have
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         job = (FilesJob if options.streaming is None else StreamingJob)(options)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return int(job.do() > 0)
+    try:
+        failed = job.do()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return int(failed > 0)
 
 
 def make_parser():
@@ -109,6 +128,17 @@ def make_parser():
         metavar="CHUNK_MS",
         help="write text as the sound comes in, in chunks of so many milliseconds",
     )
+    add(
+        "--min_score",
+        type=float,
+        default=0.0,
+        help="leave out words of a lower score, from 0 to 1; %(default)s keeps all",
+    )
+    add(
+        "--trust",
+        action="store_true",
+        help="build whatever the run's hyperparams.yaml names, which may run any code",
+    )
     add("--left_context", type=int, metavar="CHUNKS", help="that a chunk sees; all, if not given")
     return parser
 
@@ -142,12 +172,17 @@ class FilesJob:
                 f"{len(self.paths)} recording(s) as {', '.join(self.formats)} cannot be told apart "
                 "on standard output: add --output FOLDER"
             )
+        if not 0 <= options.min_score <= 1:
+            raise ValueError(f"--min_score must be from 0 to 1, not {options.min_score}")
+        self.min_score = options.min_score
         self.folder = None if options.output is None else Path(options.output)
+        if self.folder is not None:
+            _require_writable(self.folder)
         self.names = dict(zip(self.paths, output_names(self.paths)))
         self.seconds = {path: stated_seconds(path) for path in self.paths}
         self.decoding = options.decoding
         self.recogniser = Recogniser(
-            load_run(options.run, options.device),
+            load_run(options.run, options.device, options.trust),
             options.decoding,
             options.window,
             options.overlap,
@@ -169,12 +204,18 @@ class FilesJob:
         with tqdm(total=total, bar_format=bar_format, disable=None) as bar:
             for path, result in self._results():
                 bar.update(self.seconds[path])
-                if isinstance(result, Exception):
-                    failed += 1
-                    tqdm.write(f"not transcribed: {result}", file=sys.stderr)
-                else:
-                    audio += result.seconds
-                    self._write(path, result)
+                if not isinstance(result, Exception):
+                    try:
+                        self._write(path, result)
+                        audio += result.seconds
+                        continue
+                    except BrokenPipeError:
+                        raise
+                    except OSError as error:  # a full disk
+                        result = error
+                failed += 1
+                name = "" if str(path) in str(result) else f"{path}: "
+                tqdm.write(f"not transcribed: {name}{result}", file=sys.stderr)
         line = f"{len(self.paths) - failed} recording(s), {audio:.1f} s ({audio / 3600:.2f} hours)"
         if audio:
             line += f", real-time factor {(time.perf_counter() - started) / audio:.4f}"
@@ -189,13 +230,30 @@ class FilesJob:
             signals = {}
             for path in (self.paths[index] for index in batch):
                 try:
+                    if path.suffix.lower() in UNREAD_SUFFIXES:
+                        raise ValueError(f"{path}: this format is not read; convert it to FLAC")
                     signals[path] = decode_audio(path, run.sample_rate)
-                except UNREADABLE as error:
+                except FAILURES as error:
                     yield path, error
-            found = self.recogniser.transcribe(list(signals.values()))
-            for (path, signal), words in zip(signals.items(), found):
-                seconds = len(signal) / run.sample_rate
-                yield path, Transcript(str(path), seconds, words, str(run.folder), self.decoding)
+            for path, words in self._words(signals):
+                if not isinstance(words, Exception):
+                    words = Transcript(
+                        os.fsencode(path).decode("utf-8", "backslashreplace"),
+                        len(signals[path]) / run.sample_rate,
+                        drop_unsure(words, self.min_score),
+                        str(run.folder),
+                        self.decoding,
+                    )
+                yield path, words
+
+    def _words(self, signals):
+        """Transcribe a batch; where that fails, one by one, so that others do not fail with it."""
+        try:
+            return list(zip(signals, self.recogniser.transcribe([*signals.values()])))
+        except FAILURES as error:
+            if len(signals) == 1:
+                return [(path, error) for path in signals]
+        return [pair for path in signals for pair in self._words({path: signals[path]})]
 
     def _write(self, path, transcript):
         if self.folder is not None:
@@ -220,8 +278,10 @@ class StreamingJob:
     """
 
     def __init__(self, options):
-        if options.format or options.output is not None:
-            raise ValueError("--streaming writes text to standard output: no --format or --output")
+        if options.format or options.output is not None or options.min_score:
+            raise ValueError(
+                "--streaming writes text to standard output: no --format, --output or --min_score"
+            )
         if options.sources == [STANDARD_INPUT]:
             self.sources = [STANDARD_INPUT]
         elif STANDARD_INPUT in options.sources:
@@ -229,7 +289,7 @@ class StreamingJob:
         else:
             self.sources = find_recordings(options.sources)
         self.chunks = (options.streaming, options.left_context)
-        self.run = load_run(options.run, options.device)
+        self.run = load_run(options.run, options.device, options.trust)
         StreamingRecogniser(self.run, *self.chunks)  # refuses what cannot stream
 
     def do(self):
@@ -247,7 +307,7 @@ class StreamingJob:
                     sound = sys.stdin.buffer
                 else:
                     sound = decode_audio(source, self.run.sample_rate)
-            except UNREADABLE as error:
+            except FAILURES as error:
                 failed += 1
                 print(f"not transcribed: {error}", file=sys.stderr)
                 continue
@@ -327,6 +387,16 @@ def _raw_pieces(stream, recogniser):
         whole = len(data) // 2 * 2
         left_over = data[whole:]
         yield torch.from_numpy(np.frombuffer(data[:whole], "<i2").astype(np.float32) / 2**15)
+
+
+def _require_writable(folder):
+    """Refuse a folder that no file can be written into, before anything is transcribed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"--output: nothing can be written into {folder}: {error}") from error
 
 
 def _device(name):

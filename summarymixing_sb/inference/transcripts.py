@@ -133,6 +133,26 @@ def end_with(words, seconds):
     return [replace(word, end=min(word.end, seconds)) for word in words]
 
 
+def drop_unsure(words, min_score):
+    """Leave out the words whose score is below a threshold.
+
+    Parameters
+    ----------
+    words : list of Word
+    min_score : float
+
+    Returns
+    -------
+    list of Word
+
+    Examples
+    --------
+    >>> drop_unsure([Word("sure", 0.0, 0.5, 0.9), Word("noise", 0.5, 1.0, 0.2)], 0.5)
+    [Word(word='sure', start=0.0, end=0.5, score=0.9)]
+    """
+    return [word for word in words if word.score >= min_score]
+
+
 def as_txt(transcript):
     r"""Write the words in a line.
 

@@ -7,7 +7,7 @@ import speechbrain as sb
 import torch
 from speechbrain.core import INTRA_EPOCH_CKPT_FLAG
 from speechbrain.utils.checkpoints import ckpt_recency
-from speechbrain.utils.distributed import is_distributed_initialized
+from speechbrain.utils.distributed import ddp_broadcast, is_distributed_initialized
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.lengths import from_relative
@@ -85,6 +85,8 @@ class EncoderBrain(sb.Brain):
         self.loader_generator = torch.Generator()
         self.stopwatch = Stopwatch()
         if self.checkpointer is not None:
+            # with --debug, each process has a temporary folder
+            self.checkpointer.checkpoints_dir = ddp_broadcast(self.checkpointer.checkpoints_dir)
             self.checkpointer.add_recoverable("model", self.model)
             self.checkpointer.add_recoverable("stopwatch", self.stopwatch, optional_load=True)
             if not self.learning_rate.is_saved:

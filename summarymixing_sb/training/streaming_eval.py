@@ -146,7 +146,7 @@ def _is_pair(entry):
 
 
 def _row(test_set, record):
-    low, high = record["wer_interval"]
+    low, high = record["wer_interval"] or (None, None)  # of one utterance there is none
     known = {**record, "test_set": test_set, "wer_low": low, "wer_high": high}
     return {key: known[key] for key in COLUMNS}
 
@@ -158,7 +158,11 @@ def _cells(row):
         row["test_set"],
         "whole" if row["chunk_ms"] is None else f"{row['chunk_ms']:g} ms",
         "all" if left is None else f"{left} chunks",
-        f"{row['wer']:.2f} % ({row['wer_low']:.2f} to {row['wer_high']:.2f})",
+        f"{row['wer']:.2f} % {_interval(row['wer_low'], row['wer_high'])}".rstrip(),
         f"{row['cer']:.2f} %",
         f"{row['real_time_factor']:.3f}",
     )
+
+
+def _interval(low, high):
+    return "" if low is None else f"({low:.2f} to {high:.2f})"

@@ -11,7 +11,10 @@ import soundfile
 import torch
 from tone_words import choose_words, speak
 
+from summarymixing_sb.data.audio import decode_audio
+from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.transcribe import main
+from summarymixing_sb.inference.transcripts import write_transcript
 
 
 def record(path, number, rate=16000, most=6):
@@ -111,6 +114,12 @@ def test_windows(trained_run, tmp_path, capsys):
         (["{file}", "--format", "srt", "--format", "txt"], "add --output"),
         (["{folder}", "--format", "json"], "add --output"),
         (["{file}", "--window", "-1"], "window must be 0 or longer"),
+        (["{file}", "--window", "nan"], "window must be a number of seconds, not nan"),
+        (["{file}", "--window", "inf"], "window must be a number of seconds, not inf"),
+        (["{file}", "--overlap", "nan"], "overlap must be 0 or more seconds, not nan"),
+        (["{file}", "--batch_seconds", "nan"], "batch_seconds must be above 0, not nan"),
+        (["{file}", "--min_score", "2"], "--min_score must be from 0 to 1"),
+        (["{file}", "--streaming", "320", "--min_score", "0.5"], "--streaming writes text"),
         (["-", "{file}", "--streaming", "320"], "name nothing beside it"),
         (["{file}", "--streaming", "320", "--format", "srt"], "--streaming writes text"),
         (["{file}", "--streaming", "100"], "100"),
@@ -160,3 +169,119 @@ def test_as_a_command(trained_run, recordings):
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, f"{text}\n"), done.stderr
+
+
+# What must not take the others with it.
+
+
+def lines_of(out):
+    return dict(line.split(": ", 1) for line in out.splitlines())
+
+
+def test_recordings_that_are_no_sound(trained_run, recordings, tmp_path, capsys):
+    folder = tmp_path / "sound"
+    sound = np.random.default_rng(0).normal(0, 0.1, 16000)
+    opposite = np.stack([sound, -sound], axis=1)
+    sound[500] = np.nan
+    soundfile.write(folder / "nan.wav", sound, 16000, subtype="FLOAT")
+    soundfile.write(folder / "opposite.wav", opposite, 16000)
+    (folder / "film.m4a").write_bytes(b"x")
+    assert main([str(trained_run), str(folder), "--window", "3", "--overlap", "1"]) == 1
+    out, err = capsys.readouterr()
+    assert len(lines_of(out)) == len(recordings)
+    assert "nan.wav: samples that are no sound" in err
+    assert "opposite.wav: channels that cancel each other" in err
+    assert "film.m4a: this format is not read; convert it to FLAC" in err
+
+
+def test_one_of_a_batch_that_fails(trained_run, recordings, tmp_path, capsys, monkeypatch):
+    whole = Recogniser.transcribe
+    fails = decode_audio(next(iter(recordings)), 16000)
+
+    def transcribe(self, signals):
+        if any(torch.equal(signal, fails) for signal in signals):
+            raise RuntimeError("out of memory")
+        return whole(self, signals)
+
+    monkeypatch.setattr(Recogniser, "transcribe", transcribe)
+    assert main([str(trained_run), str(tmp_path / "sound")]) == 1
+    out, err = capsys.readouterr()
+    path, *others = recordings
+    assert lines_of(out) == {str(other): recordings[other] for other in others}
+    assert f"not transcribed: {path}: out of memory" in err
+
+
+def test_an_output_that_cannot_be_written(trained_run, recordings, tmp_path, capsys):
+    """Known before the run is loaded."""
+    (tmp_path / "file").touch()
+    options = ["--output", str(tmp_path / "file" / "folder")]
+    assert main(["nowhere", str(tmp_path / "sound"), *options]) == 2
+    assert "error: --output: nothing can be written into" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_for_one(trained_run, recordings, tmp_path, capsys, monkeypatch):
+    def write(transcript, *rest):
+        if transcript.file.endswith("m.mp3"):
+            raise OSError(28, "No space left on device")
+        write_transcript(transcript, *rest)
+
+    monkeypatch.setattr("summarymixing_sb.inference.transcribe.write_transcript", write)
+    options = ["--output", str(tmp_path / "out")]
+    assert main([str(trained_run), str(tmp_path / "sound"), *options]) == 1
+    assert len(list((tmp_path / "out").rglob("*.txt"))) == len(recordings) - 1
+    assert "m.mp3: [Errno 28] No space left on device" in capsys.readouterr().err
+
+
+def test_folders_reached_by_links(trained_run, recordings, tmp_path, capsys):
+    link = tmp_path / "links" / "to"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "sound")
+    (tmp_path / "sound" / "circle").symlink_to(tmp_path / "sound")
+    assert main([str(trained_run), str(link.parent)]) == 0
+    assert sorted(lines_of(capsys.readouterr().out).values()) == sorted(recordings.values())
+
+
+@pytest.mark.parametrize("kind", ["silence", "offset", "noise"])
+def test_no_words_in_what_is_no_speech(trained_run, tmp_path, capsys, kind):
+    """Digital silence has none; in others, a model hears unsure ones, which a score drops."""
+    noise = np.random.default_rng(1).normal(0, 0.05, 5 * 16000)
+    signal = {"silence": 0 * noise, "offset": 0 * noise + 0.2, "noise": noise}[kind]
+    soundfile.write(tmp_path / "a.wav", signal, 16000, subtype="FLOAT")
+    options = [] if kind == "silence" else ["--min_score", "1"]
+    assert main([str(trained_run), str(tmp_path / "a.wav"), *options]) == 0
+    assert capsys.readouterr().out == "\n"
+
+
+def test_scores_keep_what_is_sure(trained_run, recordings, tmp_path, capsys):
+    assert main([str(trained_run), str(tmp_path / "sound"), "--min_score", "0.3"]) == 0
+    assert sorted(lines_of(capsys.readouterr().out).values()) == sorted(recordings.values())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
+def test_names_and_terminals_of_other_encodings(trained_run, tmp_path):
+    folder = tmp_path / "ton"
+    text = record(folder / "a.wav", 3)
+    os.rename(folder / "a.wav", os.fsencode(folder) + b"/t\xf6n.wav")
+    (tmp_path / "ü").mkdir()
+    (folder / "a").symlink_to(tmp_path / "ü")
+    record(tmp_path / "ü" / "b.wav", 4)
+    command = [sys.executable, "-m", "summarymixing_sb.inference.transcribe", str(trained_run)]
+    done = subprocess.run(
+        [*command, str(folder), "--format", "json", "--output", str(tmp_path / "out")],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(file.read_bytes()) for file in (tmp_path / "out").rglob("*.json")]
+    assert {entry["text"] for entry in found} > {text}
+
+
+def test_a_reader_that_closes(trained_run, recordings, tmp_path):
+    command = [sys.executable, "-m", "summarymixing_sb.inference.transcribe", str(trained_run)]
+    command += [str(tmp_path / "sound"), "--batch_seconds", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        errors = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert "Traceback" not in errors
+    assert "RuntimeWarning" not in errors

@@ -65,3 +65,13 @@ def test_table(tmp_path):
         "cer": "4.0",
         "real_time_factor": "0.25",
     }
+
+
+def test_a_test_set_of_one_utterance(tmp_path):
+    """It has no interval."""
+    [chunks] = read_chunk_tests([None])
+    scores = {"wer": 0.0, "wer_interval": None, "cer": 0.0, "real_time_factor": 0.1}
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps({"test_set": "dev", **scores, **chunks.info(80)}))
+    table = write_streaming_table(tmp_path / "streaming.csv", [("dev", file)])
+    assert " ".join(table.splitlines()[1].split()) == "dev whole all 0.00 % 0.00 % 0.100"
