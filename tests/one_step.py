@@ -66,7 +66,7 @@ def small_overrides(file, overrides, folder):
     return {**folders, **small, **overrides}
 
 
-def build_brain(file, overrides, folder):
+def build_brain(file, overrides, folder, device="cpu"):
     """A Brain ready to train, from a YAML file with these overrides."""
     settings = read_settings(file, overrides)
     task = task_class(settings["task"])
@@ -83,7 +83,7 @@ def build_brain(file, overrides, folder):
         modules=hparams["modules"],
         opt_class=hparams["opt_class"],
         hparams=hparams,
-        run_opts={"device": "cpu"},
+        run_opts={"device": device},
     )
     brain.init_optimizers()
     return brain

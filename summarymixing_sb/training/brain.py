@@ -246,9 +246,7 @@ class EncoderBrain(sb.Brain):
         """Step, or skip a step whose losses or gradients are not finite in any process."""
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         by_loss, by_gradient, self.exit_status = self._greatest_of_processes(
-            self.nonfinite_steps.in_losses(),
-            self.nonfinite_steps.in_gradients(parameters, self.scaler),
-            self.stop_signals.exit_status,
+            *self.nonfinite_steps.found(parameters, self.scaler), self.stop_signals.exit_status
         )
         if by_loss or by_gradient:
             self.zero_grad(set_to_none=True)

@@ -44,34 +44,33 @@ class NonfiniteSteps:
         """Note the loss of the latest batch."""
         self._losses.append(loss.detach())
 
-    def in_losses(self):
-        """Say whether a loss is not finite."""
-        return any(not loss.isfinite() for loss in self._losses)
+    def found(self, parameters=(), scaler=None):
+        """Say whether a loss, and whether a gradient, is not finite.
 
-    @staticmethod
-    def in_gradients(parameters, scaler):
-        """Say whether a gradient is not finite.
-
-        One that overflows in half precision is not meant: the scaler skips that step, and lowers
-        its scale until none does.
+        A gradient that overflows in half precision is not meant: the scaler skips that step, and
+        lowers its scale until none does.
 
         Parameters
         ----------
         parameters : iterable of torch.nn.Parameter
-        scaler : torch.amp.GradScaler
+        scaler : torch.amp.GradScaler, optional
 
         Returns
         -------
-        bool
+        list of bool
+            Of the losses and of the gradients; the device is waited for once.
         """
-        if scaler.is_enabled() and scaler.get_scale() > 1:
-            return False
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        return not torch.nn.utils.get_total_norm(gradients).isfinite()
+        numbers = [torch.stack(self._losses).sum()] if self._losses else [torch.zeros(())]
+        if scaler is None or not scaler.is_enabled() or scaler.get_scale() <= 1:
+            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+            if gradients:
+                numbers.append(torch.nn.utils.get_total_norm(gradients).to(numbers[0].dtype))
+        finite = torch.stack(numbers).isfinite().tolist()
+        return [not finite[0], not all(finite[1:])]
 
     def end_epoch(self):
         """Forget batches that were too few for a step."""
-        if self.in_losses():
+        if self.found()[0]:
             self._statistics.restore()
         self.start()
 
