@@ -105,7 +105,8 @@ def test_bfloat16_is_used_where_it_is_asked_for():
     from results.benchmark.timing import make_call
 
     seen = []
-    case = replace(TINY, precision="bf16")
+    # oneDNN's depthwise convolution of 16 channels in bfloat16 never ends on some processors
+    case = replace(TINY, precision="bf16", d_model=32)
     model = build_model("SummaryMixing", case)
     model.part.register_forward_hook(lambda module, args, out: seen.append(args[0].dtype))
     model.part.layers[0].mha_layer.register_forward_hook(
