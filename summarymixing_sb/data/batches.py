@@ -4,12 +4,12 @@ from collections import Counter
 
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.dataio.sampler import DynamicBatchSampler
 from speechbrain.utils.data_pipeline import DynamicItem
 from speechbrain.utils.logger import get_logger
 
 from summarymixing_sb.data.audio import decode_audio, read_audio
 from summarymixing_sb.data.manifests import FINGERPRINT_FILE, read_manifest
+from summarymixing_sb.data.sampler import EpochBatchSampler
 
 logger = get_logger(__name__)
 
@@ -180,10 +180,10 @@ def make_batches(dataset, hparams, stage):
 
     Returns
     -------
-    speechbrain.dataio.sampler.DynamicBatchSampler
+    EpochBatchSampler
     """
     train = stage == "train"
-    return DynamicBatchSampler(
+    return EpochBatchSampler(
         dataset,
         hparams[f"max_batch_length_{stage}"],
         num_buckets=hparams["num_buckets"],
