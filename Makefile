@@ -12,10 +12,6 @@
 # Each of them installs into .venv first, once. PYTHON chooses the interpreter that .venv is made
 # from; ARGS is added to the command: make demo ARGS="--attention_type=RoPEMHA".
 
-# Threads that wait for each other sleep instead of spinning: a tenth slower on an idle machine,
-# twice as fast where something else wants one of two cores.
-export OMP_WAIT_POLICY ?= PASSIVE
-
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed

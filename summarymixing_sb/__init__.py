@@ -1,5 +1,8 @@
 """SummaryMixing, a linear-time replacement of self-attention, for SpeechBrain."""
 
+import summarymixing_sb.threads  # noqa: F401
+
+# isort: split
 from summarymixing_sb.encoders import (
     BranchformerEncoder,
     ConformerEncoder,

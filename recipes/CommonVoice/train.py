@@ -10,9 +10,9 @@ command resumes a run.
 
 import sys
 
-from commonvoice_prepare import prepare_commonvoice
-
 from summarymixing_sb.training.experiment import run_experiment
+
+from commonvoice_prepare import prepare_commonvoice
 
 
 def prepare(hparams):

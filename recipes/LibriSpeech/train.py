@@ -9,9 +9,9 @@ Every key of the YAML file can be overridden by ``--key=value``; SpeechBrain's r
 
 import sys
 
-from librispeech_prepare import prepare_librispeech
-
 from summarymixing_sb.training.experiment import run_experiment
+
+from librispeech_prepare import prepare_librispeech
 
 
 def prepare(hparams):

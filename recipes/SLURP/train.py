@@ -9,9 +9,9 @@ Every key of the YAML file can be overridden by ``--key=value``; SpeechBrain's r
 
 import sys
 
-from slurp_prepare import prepare_slurp
-
 from summarymixing_sb.training.experiment import run_experiment
+
+from slurp_prepare import prepare_slurp
 
 
 def prepare(hparams):
