@@ -44,7 +44,7 @@ def measure(setting, beside):
     others = {
         BESIDE[0]: [],
         BESIDE[1]: ["while True: pass"],
-        BESIDE[2]: [STEPS.replace("14", "99")],
+        BESIDE[2]: [STEPS.replace("range(14)", "range(999)")],
     }
     started = [
         subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL)
