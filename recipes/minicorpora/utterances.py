@@ -5,7 +5,7 @@ utterance's own seed. So it does not matter in which process, or in which order,
 spoken.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from recipes.minicorpora.voices import ENGLISH, Voice, choose_voices
 SPLITS = ("train", "dev", "test")
 FIRST_SPEAKER = {"train": 1001, "dev": 2001, "test": 3001}
 # One stream of random numbers per purpose: seeds are (seed, purpose, ..., ...)
-SENTENCES, VOICES, MANNER, NOISE = 1, 2, 3, 4
+SENTENCES, VOICES, MANNER, NOISE, PAUSES = 1, 2, 3, 4, 5
+# Of the training utterances, those with a pause
+SHARE_OF_PAUSES = 0.15
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Utterance:
         Largest amplitude of the recording, in (0, 1).
     noise_seed : tuple of int
         Seed of the noise samples.
+    digital : float
+        Digital silence behind all that, in seconds.
     """
 
     speaker: int
@@ -58,6 +62,7 @@ class Utterance:
     snr: float
     peak: float
     noise_seed: tuple
+    digital: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,13 @@ def plan(texts, speakers, seed, accents=ENGLISH):
         count = min(len(texts[split]), speakers[split])
         rng = np.random.default_rng((seed, VOICES, SPLITS.index(split), 0))
         corpus[split] = [
-            _speaker(FIRST_SPEAKER[split] + place, voice, texts[split][place::count], seed)
+            _speaker(
+                FIRST_SPEAKER[split] + place,
+                voice,
+                texts[split][place::count],
+                seed,
+                with_pauses=split == "train",
+            )
             for place, voice in enumerate(choose_voices(split, count, rng, accents))
         ]
     return corpus
@@ -179,13 +190,27 @@ def _known_splits(splits):
     return [split for split in SPLITS if split in splits]
 
 
-def _speaker(speaker, voice, texts, seed):
+def _speaker(speaker, voice, texts, seed, with_pauses):
     """Give a speaker their sentences."""
-    return Speaker(
-        speaker,
-        voice,
-        [_utterance(speaker, number, text, voice, seed) for number, text in enumerate(texts)],
-    )
+    utterances = [
+        _utterance(speaker, number, text, voice, seed) for number, text in enumerate(texts)
+    ]
+    if with_pauses:
+        utterances = [_with_pause(utterance, seed) for utterance in utterances]
+    return Speaker(speaker, voice, utterances)
+
+
+def _with_pause(utterance, seed):
+    """Let some begin or end with a second or so of louder noise alone, or of digital silence.
+
+    A model that has not heard that in training hears words in it.
+    """
+    rng = np.random.default_rng((seed, PAUSES, utterance.speaker, utterance.number))
+    if rng.random() >= SHARE_OF_PAUSES:
+        return utterance
+    place = str(rng.choice(("lead", "trail", "digital")))
+    seconds = float(rng.uniform(0.5, 2.0))
+    return replace(utterance, snr=float(rng.uniform(5, 30)), **{place: seconds})
 
 
 def _utterance(speaker, number, text, voice, seed):
@@ -226,4 +251,5 @@ def record(utterance):
     silences = [round(seconds * SAMPLE_RATE) for seconds in (utterance.lead, utterance.trail)]
     rng = np.random.default_rng(utterance.noise_seed)
     wave = add_noise(np.pad(spoken, silences), utterance.noise, utterance.snr, rng)
-    return wave * (utterance.peak / np.abs(wave).max())
+    wave *= utterance.peak / np.abs(wave).max()
+    return np.pad(wave, (0, round(utterance.digital * SAMPLE_RATE)))

@@ -97,3 +97,23 @@ def test_unknown_splits_are_named():
         draw_texts(GRAMMAR, {"devel": 2}, seed=0)
     with pytest.raises(ValueError, match=r"unknown splits \['devel'\]"):
         plan({"devel": ["hello"]}, {"devel": 1}, seed=0)
+
+
+def test_some_training_utterances_have_a_pause():
+    """Of louder noise or of digital silence; no utterance of the other splits has."""
+    texts = {"train": ["good morning"] * 300, "test": ["good evening"] * 300}
+    corpus = plan(texts, {"train": 3, "test": 3}, seed=0)
+    paused = {
+        split: [
+            utterance
+            for speaker in speakers
+            for utterance in speaker.utterances
+            if max(utterance.lead, utterance.trail, utterance.digital) > 0.4
+        ]
+        for split, speakers in corpus.items()
+    }
+    assert not paused["test"]
+    assert 30 <= len(paused["train"]) <= 60
+    digital = next(utterance for utterance in paused["train"] if utterance.digital)
+    wave = record(digital)
+    assert not wave[-round(digital.digital * SAMPLE_RATE) + 1 :].any()
