@@ -18,6 +18,7 @@ from summarymixing_sb.training.tasks import task_class
 from summarymixing_sb.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
+DATASETS = ("CommonVoice", "Folder", "LibriSpeech", "SLURP")
 TEXTS = (
     *(
         "README.md",
@@ -26,7 +27,10 @@ TEXTS = (
         "results/commands.md",
         "recipes/README.md",
     ),
-    *(f"recipes/{dataset}/README.md" for dataset in ("CommonVoice", "LibriSpeech", "SLURP")),
+    *(
+        f"recipes/{dataset}/README.md"
+        for dataset in DATASETS
+    ),
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -18,7 +18,7 @@ FIRST_SPEAKER = {"train": 1001, "dev": 2001, "test": 3001}
 # One stream of random numbers per purpose: seeds are (seed, purpose, ..., ...)
 SENTENCES, VOICES, MANNER, NOISE, PAUSES = 1, 2, 3, 4, 5
 # Of the training utterances, those with a pause
-SHARE_OF_PAUSES = 0.15
+SHARE_OF_PAUSES = 0.08
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def _with_pause(utterance, seed):
     if rng.random() >= SHARE_OF_PAUSES:
         return utterance
     place = str(rng.choice(("lead", "trail", "digital")))
-    seconds = float(rng.uniform(0.5, 2.0))
+    seconds = float(rng.uniform(0.5, 1.5))
     return replace(utterance, snr=float(rng.uniform(5, 30)), **{place: seconds})
 
 

@@ -100,7 +100,8 @@ def _path(comment="folder", **more):
         # the names in <> are those of other keys, in YAML files
         return isinstance(value, str) and bool(value.strip()) and not set("<>\n\0") & set(value)
 
-    return Key(comment, f"the path of a {comment}, without < and >", accepts, literal=True, **more)
+    kind = comment.rsplit(" ", 1)[-1]
+    return Key(comment, f"the path of a {kind}, without < and >", accepts, literal=True, **more)
 
 
 def _switch(comment="bool", **more):
@@ -139,6 +140,9 @@ KEYS = {
     "tensorboard": _switch(),
     # data
     "data_folder": _path(),
+    "table": _path("null, or file", null=True),
+    "audio_column": _text("str", "the name of a column", used=(("table", (True,)),)),
+    "text_column": _text("str", "the name of a column", used=(("table", (True,)),)),
     "manifest_folder": _path(),
     "language": _text("CommonVoice's code", "the code of a language, as fr"),
     "recordings": _choice("both", "headset", "far"),

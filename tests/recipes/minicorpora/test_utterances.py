@@ -113,7 +113,7 @@ def test_some_training_utterances_have_a_pause():
         for split, speakers in corpus.items()
     }
     assert not paused["test"]
-    assert 30 <= len(paused["train"]) <= 60
+    assert 12 <= len(paused["train"]) <= 36
     digital = next(utterance for utterance in paused["train"] if utterance.digital)
     wave = record(digital)
     assert not wave[-round(digital.digital * SAMPLE_RATE) + 1 :].any()
