@@ -27,10 +27,7 @@ TEXTS = (
         "results/commands.md",
         "recipes/README.md",
     ),
-    *(
-        f"recipes/{dataset}/README.md"
-        for dataset in DATASETS
-    ),
+    *(f"recipes/{dataset}/README.md" for dataset in DATASETS),
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
