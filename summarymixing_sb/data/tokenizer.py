@@ -188,6 +188,7 @@ def _train_if_stale(file, train_csv, options, keep):
             unk_id=0,
             character_coverage=1.0,
             max_sentencepiece_length=10,
+            minloglevel=1,
             user_defined_symbols=[
                 symbol.replace(" ", WORD_BOUNDARY) for symbol in options["symbols"]
             ],

@@ -1,5 +1,6 @@
 """A run loads wherever it lies, as its tests would, or says why it cannot."""
 
+import re
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ from speechbrain.utils.checkpoints import Checkpointer
 from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.models.checkpoints import load_average
 from summarymixing_sb.models.parts import ModelParts
+from summarymixing_sb.training.experiment import _keep_inputs
 
 
 def copy(trained_run, folder):
@@ -90,3 +92,20 @@ def test_a_run_that_cannot_transcribe(before, after, message, trained_run, tmp_p
     (moved / "hyperparams.yaml").write_text(text.replace(before, after))
     with pytest.raises(ValueError, match=message):
         load_run(moved)
+
+
+def test_a_language_model_is_kept_with_the_run(trained_run, tmp_path, targets, tokenizer_file):
+    """The folder can be used where the model came from is not."""
+    run, source = tmp_path / "run", tmp_path / "lm"
+    shutil.copytree(trained_run, run)
+    source.mkdir()
+    torch.save({"weight": torch.ones(2)}, source / "lm.ckpt")
+    targets.file = tokenizer_file
+    hparams = {"tokenizer_folder": run / "save" / "tokenizer", "save_folder": run / "save"}
+    _keep_inputs({**hparams, "lm_source": str(source)}, targets)
+    yaml = run / "hyperparams.yaml"
+    yaml.write_text(re.sub(r"(?m)^lm_source:.*$", f"lm_source: {source}", yaml.read_text()))
+    shutil.rmtree(source)
+    kept = load_run(run).hparams["lm_source"]
+    assert torch.load(f"{kept}/lm.ckpt", weights_only=True)["weight"].tolist() == [1, 1]
+    assert str(run) in kept

@@ -80,18 +80,31 @@ def test_stopped_and_killed_runs_end_as_others_do(corpus, tmp_path, expected):
     assert_same(run(corpus, tmp_path / "run", number_of_epochs=2), expected)
 
 
-def test_two_processes_stop_together(corpus, tmp_path):
-    """Started as srun starts them, and only one of them gets the signal."""
-    folder = tmp_path / "run"
+def start_two(corpus, folder, *flags, **overrides):
+    """Start two processes of one run, as srun does."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    processes = []
-    for rank in ("0", "1"):
-        names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2"}
-        address = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
-        process = start(corpus, folder, number_of_epochs=500, environment={**names, **address})
-        processes.append(process)
+    address = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    ranks = [{"RANK": rank, "LOCAL_RANK": rank} for rank in ("0", "1")]
+    return [
+        start(corpus, folder, *flags, environment={**address, **rank}, **overrides)
+        for rank in ranks
+    ]
+
+
+def test_two_processes_of_debugging(corpus, tmp_path):
+    """They look for checkpoints in one folder, though SpeechBrain gives each a temporary one."""
+    processes = start_two(corpus, tmp_path / "run", "--debug", number_of_epochs=2)
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0], read(tmp_path / "run.log")
+
+
+def test_two_processes_stop_together(corpus, tmp_path):
+    """Only one of them gets the signal."""
+    folder = tmp_path / "run"
+    processes = start_two(corpus, folder, number_of_epochs=500)
     wait_for(lambda: "epoch: 1" in read(folder / "train_log.txt"))
     os.kill(processes[1].pid, signal.SIGTERM)
     for process in processes:
