@@ -3,49 +3,21 @@
 Only what is this layout's own is here; the rest is `summarymixing_sb.data.manifests`.
 """
 
-import csv
 import hashlib
-import json
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from summarymixing_sb.data.manifests import Recording, Skipped, write_manifests
 from summarymixing_sb.data.splits import manifests_of
-from summarymixing_sb.inference.recordings import SUFFIXES
+
+from items import read_folder, read_table
 
 # Raised when the same files would give other rows, so that CSV files of before are made again.
 RULES = 1
 #: Share of the utterances that a split to evaluate on has at least, where speakers are divided.
 EVALUATED_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class Item:
-    """One recording and what is said in it.
-
-    Attributes
-    ----------
-    id : str
-        Its path in the data folder, without suffix.
-    path : str
-        Absolute; the file need not exist.
-    text : str or None
-        None where there is none.
-    speaker : str
-    split : str
-        Empty where nothing says it.
-    source : str
-        The file, or the line of a table, that names it.
-    """
-
-    id: str
-    path: str
-    text: str | None
-    speaker: str
-    split: str
-    source: str
 
 
 def prepare_folder(
@@ -137,95 +109,6 @@ def prepare_folder(
     )
 
 
-def read_folder(data_folder, splits):
-    """Find recordings, and their texts beside them.
-
-    Parameters
-    ----------
-    data_folder : Path
-        Absolute.
-    splits : list[str]
-        Names by which a folder directly below is a split.
-
-    Returns
-    -------
-    list[Item]
-        By path; also texts without a recording.
-    """
-    files = sorted(
-        Path(place, name)
-        for place, _, names in os.walk(data_folder, followlinks=True)
-        for name in names
-        if not name.startswith(".")
-    )
-    audio = {file.with_suffix(""): file for file in files if file.suffix.lower() in SUFFIXES}
-    texts = {file.with_suffix(""): file for file in files if file.suffix == ".txt"}
-    if not audio:
-        raise FileNotFoundError(
-            f"data_folder: no recording is in {data_folder} ({', '.join(SUFFIXES)})"
-        )
-    items = []
-    for stem in sorted({**audio, **texts}):
-        parts = stem.relative_to(data_folder).parts
-        split = parts[0] if len(parts) > 1 and parts[0] in splits else ""
-        # one file alone in a split's folder, or in none, is of a speaker of its own
-        own = len(parts) == (2 if split else 1)
-        items.append(
-            Item(
-                id="/".join(parts),
-                path=str(audio.get(stem, f"{stem} (no recording)")),
-                text=_read_text(texts[stem]) if stem in texts else None,
-                speaker=parts[-1] if own else "/".join(parts[:-1]),
-                split=split,
-                source=str(texts.get(stem, audio.get(stem))),
-            )
-        )
-    return items
-
-
-def read_table(table, data_folder, audio_column, text_column):
-    """Read a table of recordings and texts.
-
-    Parameters
-    ----------
-    table : Path
-    data_folder : Path
-        Absolute.
-    audio_column, text_column : str
-
-    Returns
-    -------
-    list[Item]
-        In its order.
-    """
-    if not table.is_file():
-        raise FileNotFoundError(f"table: there is no file {table}")
-    items = []
-    for place, row in _rows(table):
-        lacking = [name for name in (audio_column, text_column) if row.get(name) is None]
-        if lacking:
-            raise ValueError(
-                f"{place} has no {', '.join(lacking)}; it has {', '.join(map(str, row))}: name the "
-                "columns by --audio_column and --text_column"
-            )
-        file = Path(os.path.normpath(data_folder / str(row[audio_column])))
-        inside = file.is_relative_to(data_folder)
-        name = file.relative_to(data_folder) if inside else file
-        items.append(
-            Item(
-                id=name.with_suffix("").as_posix(),
-                path=str(file),
-                text=str(row[text_column]),
-                speaker=str(row.get("speaker") or file.stem),
-                split=str(row.get("split") or ""),
-                source=place,
-            )
-        )
-    if not items:
-        raise ValueError(f"table: {table} has no rows")
-    return items
-
-
 def divide_speakers(items, train_splits, valid_splits, test_splits):
     """Give each speaker a split, the same in every call.
 
@@ -261,7 +144,7 @@ def divide_speakers(items, train_splits, valid_splits, test_splits):
         needed = len(by_chance) - place <= len(wanted) - 1 - split
         if split < len(wanted) - 1 and count and (full or needed):
             split, count = split + 1, 0
-        divided += [_of_split(item, wanted[split]) for item in speakers[speaker]]
+        divided += [replace(item, split=wanted[split]) for item in speakers[speaker]]
         count += len(speakers[speaker])
     return divided
 
@@ -297,43 +180,3 @@ def sort_out(items):
         fields = {"spk_id": item.speaker, "wrd": " ".join(item.text.split())}
         recordings.append(Recording(item.id, item.path, fields))
     return recordings, skipped
-
-
-def _of_split(item, split):
-    return Item(item.id, item.path, item.text, item.speaker, split, item.source)
-
-
-def _read_text(file):
-    try:
-        # a byte order mark is no part of the text
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8 text: {error}") from error
-
-
-def _rows(table):
-    """Yield each row of a table as a dict, after its place for messages."""
-    if table.suffix not in (".csv", ".tsv", ".jsonl"):
-        raise ValueError(f"table: {table} is none of .csv, .tsv and .jsonl")
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as stream:
-            if table.suffix == ".jsonl":
-                for number, line in enumerate(stream, 1):
-                    if line.strip():
-                        yield f"{table}, line {number}", _json_row(table, number, line)
-                return
-            rows = csv.DictReader(stream, delimiter="," if table.suffix == ".csv" else "\t")
-            for row in rows:
-                yield f"{table}, line {rows.line_num}", row
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{table} is not UTF-8 text: {error}") from error
-
-
-def _json_row(table, number, line):
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{table}, line {number} is not JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise ValueError(f"{table}, line {number} is no object with keys")
-    return row

@@ -215,7 +215,8 @@ class EncoderBrain(sb.Brain):
             except BaseException as error:
                 self._stop_workers()
                 # of a worker that was killed before it could ignore the signal
-                if self.stop_signals.exit_status and "DataLoader worker" in str(error):
+                killed = isinstance(error, ConnectionError) or "DataLoader worker" in str(error)
+                if self.stop_signals.exit_status and killed:
                     raise SystemExit(self.stop_signals.exit_status) from error
                 raise
 

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 from contextlib import redirect_stderr, redirect_stdout
-from types import MappingProxyType
 
 import torch
 from tones import train
@@ -31,15 +30,21 @@ def run(corpus, folder, *flags, **overrides):
 
 
 def _run_alone(environment, corpus, folder, *flags, **overrides):
+    multiprocessing.set_start_method("fork", force=True)  # of the loaders' workers
     os.setpgid(0, 0)
-    os.environ.update(environment)
+    os.environ.update(environment or {})
+    torch.set_num_threads(1)
     with open(f"{folder}.log", "a") as log, redirect_stdout(log), redirect_stderr(log):
         run(corpus, folder, *flags, **overrides)
 
 
-def start(corpus, folder, *flags, environment=MappingProxyType({}), **overrides):
-    """Start :func:`run` in a forked process, which leads a group of its own."""
-    context = multiprocessing.get_context("fork")
+def start(corpus, folder, *flags, environment=None, **overrides):
+    """Start :func:`run` in a process of its own, which leads a group of its own.
+
+    It is forked from a server, and not from the tests, whose threads may not be forked.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["interruptions"])
     process = context.Process(
         target=_run_alone, args=(environment, corpus, folder, *flags), kwargs=overrides
     )

@@ -92,9 +92,12 @@ def test_understanding_scores_and_a_gpu(result, table):
 def test_files_of_the_first_version():
     """They have no intervals, no task and no training time."""
     folder = ROOT / "results"
-    row = run_row(folder / "demo" / "RoPEMHA" / "test-mini.json", folder)
-    assert (row["dataset"], row["wer"], row["mixer"]) == ("LibriSpeech", "7.7341", "RoPEMHA")
-    assert {row[key] for key in ("wer_low", "task", "training_seconds", "preset")} == {""}
+    row = run_row(folder / "LibriSpeech_1.6h" / "ctc" / "dev-clean.json", folder)
+    assert (row["dataset"], row["test_set"], row["mixer"]) == (
+        *("LibriSpeech", "dev-clean"),
+        "SummaryMixing",
+    )
+    assert {row[key] for key in ("wer_low", "task", "training_seconds")} == {""}
 
 
 def test_added_once(result, table):
