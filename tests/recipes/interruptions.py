@@ -7,6 +7,8 @@ from contextlib import redirect_stderr, redirect_stdout
 import torch
 from tones import train
 
+from summarymixing_sb.training.tasks.asr import ASRBrain
+
 SIZES = {"train-mini": 24, "dev-mini": 3, "test-mini": 3}
 OPTIONS = {
     "train_splits": "[train-mini]",
@@ -29,7 +31,21 @@ def run(corpus, folder, *flags, **overrides):
     return {name: value.clone() for name, value in brain.model.state_dict().items()}
 
 
-def _run_alone(environment, corpus, folder, *flags, **overrides):
+def _signal_in_epoch_2(send, number):
+    """Let this process signal itself in the third step, when each worker has given a batch."""
+    fit_batch = ASRBrain.fit_batch
+
+    def signalled(brain, batch):
+        if brain.hparams.epoch_counter.current == 2 and brain.step == 3:
+            send(os.getpid(), number)
+        return fit_batch(brain, batch)
+
+    ASRBrain.fit_batch = signalled
+
+
+def _run_alone(environment, stop, corpus, folder, *flags, **overrides):
+    if stop is not None:
+        _signal_in_epoch_2(*stop)
     multiprocessing.set_start_method("fork", force=True)  # of the loaders' workers
     os.setpgid(0, 0)
     os.environ.update(environment or {})
@@ -38,15 +54,16 @@ def _run_alone(environment, corpus, folder, *flags, **overrides):
         run(corpus, folder, *flags, **overrides)
 
 
-def start(corpus, folder, *flags, environment=None, **overrides):
+def start(corpus, folder, *flags, environment=None, stop=None, **overrides):
     """Start :func:`run` in a process of its own, which leads a group of its own.
 
-    It is forked from a server, and not from the tests, whose threads may not be forked.
+    It is forked from a server, and not from the tests, whose threads may not be forked. `stop` is
+    os.kill or os.killpg, and the signal by which it stops itself in the second epoch.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["interruptions"])
     process = context.Process(
-        target=_run_alone, args=(environment, corpus, folder, *flags), kwargs=overrides
+        target=_run_alone, args=(environment, stop, corpus, folder, *flags), kwargs=overrides
     )
     process.start()
     return process

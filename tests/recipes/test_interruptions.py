@@ -53,11 +53,9 @@ def members(group):
 def test_a_signal_saves_and_stops(corpus, tmp_path, expected, name, num_workers):
     """Of the process, or of its whole group with the loaders' workers, as clusters send it."""
     folder = tmp_path / "run"
-    process = start(corpus, folder, num_workers=num_workers, number_of_epochs=500)
-    wait_for(lambda: "epoch: 1" in read(folder / "train_log.txt"))
-    send = os.killpg if num_workers else os.kill
-    send(process.pid, getattr(signal, name))
-    process.join(30)
+    stop = (os.killpg if num_workers else os.kill, getattr(signal, name))
+    process = start(corpus, folder, num_workers=num_workers, number_of_epochs=2, stop=stop)
+    process.join(60)
     assert process.exitcode == (130 if name == "SIGINT" else 75), read(tmp_path / "run.log")
     assert not members(process.pid)
     saved = {path.name for path in (folder / "save").glob("CKPT*")}
@@ -80,7 +78,7 @@ def test_stopped_and_killed_runs_end_as_others_do(corpus, tmp_path, expected):
     assert_same(run(corpus, tmp_path / "run", number_of_epochs=2), expected)
 
 
-def start_two(corpus, folder, *flags, **overrides):
+def start_two(corpus, folder, *flags, stop=(None, None), **overrides):
     """Start two processes of one run, as srun does."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
@@ -88,8 +86,8 @@ def start_two(corpus, folder, *flags, **overrides):
     address = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     ranks = [{"RANK": rank, "LOCAL_RANK": rank} for rank in ("0", "1")]
     return [
-        start(corpus, folder, *flags, environment={**address, **rank}, **overrides)
-        for rank in ranks
+        start(corpus, folder, *flags, environment={**address, **rank}, stop=own, **overrides)
+        for rank, own in zip(ranks, stop, strict=True)
     ]
 
 
@@ -104,11 +102,11 @@ def test_two_processes_of_debugging(corpus, tmp_path):
 def test_two_processes_stop_together(corpus, tmp_path):
     """Only one of them gets the signal."""
     folder = tmp_path / "run"
-    processes = start_two(corpus, folder, number_of_epochs=500)
-    wait_for(lambda: "epoch: 1" in read(folder / "train_log.txt"))
-    os.kill(processes[1].pid, signal.SIGTERM)
+    processes = start_two(
+        corpus, folder, number_of_epochs=2, stop=(None, (os.kill, signal.SIGTERM))
+    )
     for process in processes:
-        process.join(30)
+        process.join(60)
     assert [process.exitcode for process in processes] == [75, 75], read(tmp_path / "run.log")
     assert len(list((folder / "save").glob("CKPT*"))) == 2
 
