@@ -61,6 +61,8 @@ def parse_command_line(argv):
     if "RANK" in os.environ and not torch.cuda.is_available():
         options["distributed_backend"] = "gloo"
     _check_device(options.get("device"))
+    for name in ("jit_module_keys", "compile_module_keys"):
+        _check_modules(name, options.get(name) or [], nodes.get("modules", {}))
     return hparams_file, replace(run_opts, **options, overridden_args={*options}), given
 
 
@@ -84,6 +86,9 @@ def _split(argv):
         is_switch = name in RUN_OPTIONS and RUN_OPTIONS[name].switch
         if equals:
             values[name] = text
+        elif name in RUN_OPTIONS and RUN_OPTIONS[name].many:
+            while arguments and not arguments[0].startswith("--"):
+                values[name] = f"{values.get(name, '')} {arguments.pop(0)}"
         elif is_switch or not arguments or arguments[0].startswith("--"):
             flags.append(name)
         else:
@@ -96,7 +101,9 @@ def _split(argv):
 def _read(name, text, node):
     """Read the text of a command line as the value of a key, whose node the YAML file has."""
     key = KEYS.get(name) or RUN_OPTIONS.get(name)
-    if key is not None and key.literal:
+    if key is not None and key.many and "[" not in text:
+        value = text.split()
+    elif key is not None and key.literal:
         value = None if text == "null" else os.path.expanduser(text)
     else:
         try:
@@ -131,6 +138,15 @@ def _check_device(device):
             f"device: there is no {device}, torch finds {torch.cuda.device_count()} GPUs; give "
             "another one, or cpu"
         )
+
+
+def _check_modules(option, names, modules):
+    """Refuse names that are not in the YAML file's `modules`."""
+    for name in names:
+        if name not in modules:
+            raise ValueError(
+                f"{option}: there is no module {name}; give some of {', '.join(modules)}"
+            )
 
 
 def _check_names(hparams_file, nodes, names):

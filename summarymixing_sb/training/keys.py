@@ -28,6 +28,8 @@ class Key:
         Whether null is a value too.
     switch : bool
         Whether its name alone, as a run option, means True.
+    many : bool
+        Whether several words may follow its name, as a run option: the value is a list of them.
     used : dict of str to tuple
         Other keys and the values of theirs with which this one has an effect; (True,) for any that
         is not 0, false or null. One of them is enough.
@@ -39,6 +41,7 @@ class Key:
     literal: bool = False
     null: bool = False
     switch: bool = False
+    many: bool = False
     used: tuple = ()
 
     def problem(self, name, value):
@@ -116,10 +119,10 @@ def _list(of, least=1, comment="list", **more):
     return Key(comment, f"{number}, in [ ], each {of.wants}", accepts, **more)
 
 
-def _names(comment="list"):
+def _names(comment="list", **more):
     names = _list(_text("", "a name"), comment=comment)
     distinct = lambda value: names.accepts(value) and len({*value}) == len(value)  # noqa: E731
-    return Key(comment, "names in [ ], at least one and none twice", distinct)
+    return Key(comment, "names in [ ], at least one and none twice", distinct, **more)
 
 
 _SUMMARY = ("attention_type", ("SummaryMixing",)), ("decoder_attention_type", ("SummaryMixing",))
@@ -274,6 +277,8 @@ RUN_OPTIONS = {
     **{field.name: _BY_TYPE.get(type(field.default), _text("")) for field in fields(RunOptions)},
     "data_parallel_count": _integer(-1),
     "distributed_backend": _choice("nccl", "gloo", "mpi"),
+    "jit_module_keys": _names(many=True),
+    "compile_module_keys": _names(many=True),
     "compile_mode": _choice("default", "reduce-overhead", "max-autotune"),
     "debug_batches": _integer(1),
     "debug_epochs": _integer(1),

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+import speechbrain as sb
 import torch
+from speechbrain.utils.run_opts import HELP_TEXTS, RunOptions
 
 from summarymixing_sb.training.command_line import parse_command_line
 from summarymixing_sb.training.config import check_settings, read_settings
@@ -72,6 +74,7 @@ BAD = [
     (CONFORMER, ["optimizer_step_limit", "debug_batches"], ["0", "x", "1.5"]),
     (CONFORMER, ["nonfinite_patience", "ckpt_interval_steps"], ["-1", "x"]),
     (CONFORMER, ["distributed_backend"], ["mpirun"]),
+    (CONFORMER, ["jit_module_keys", "compile_module_keys"], ["Decoder", "[CNN, CNN]", "null"]),
     (CONFORMER, ["debug", "noprogressbar"], ["perhaps"]),
     (TRANSDUCER, ["chunkwise_prob", "limited_left_context_prob"], ["2", "-1", "x"]),
     (TRANSDUCER, ["chunk_size_min", "predictor_size", "joint_size"], ["0", "x"]),
@@ -122,6 +125,45 @@ def test_a_bad_command_line(options, message):
         parse_command_line([str(CONFORMER), "--data_folder=.", *options])
     with pytest.raises(ValueError, match="name a YAML file"):
         parse_command_line(["--lr=1"])
+
+
+RUN_OPTION_TEXTS = {
+    str: "cpu",
+    int: "7",
+    float: "2.5",
+    "compile_mode": "max-autotune",
+    "distributed_backend": "gloo",
+    "optimizer_step_limit": "7",
+    "max_grad_norm": "2.5",
+}
+
+
+@pytest.mark.parametrize("name", sorted({*HELP_TEXTS} & {*RunOptions().keys()}))
+def test_run_options_are_those_of_speechbrain(name):
+    default = getattr(RunOptions(), name)
+    kind = str if default is None else type(default)
+    text = "bf16" if name.endswith("precision") else RUN_OPTION_TEXTS.get(name)
+    words = [f"--{name}"] if default is False else [f"--{name}", text or RUN_OPTION_TEXTS[kind]]
+    _, theirs, _ = sb.parse_arguments(["a.yaml", *words])
+    _, ours, _ = parse_command_line([str(CONFORMER), *words])
+    expected = getattr(theirs, name)
+    if name == "optimizer_step_limit":  # SpeechBrain compares its text with a number, and fails
+        expected = int(expected)
+    assert getattr(ours, name) == expected != default
+    assert type(getattr(ours, name)) is type(expected)
+    assert ours.overridden_args == {name}
+
+
+@pytest.mark.parametrize(
+    "words", [["CNN", "Transformer"], ["[CNN, Transformer]"], ["=CNN Transformer"]], ids=str
+)
+def test_modules_to_compile(words):
+    """In SpeechBrain's way, in the others' of this command line, and before another option."""
+    option = "--compile_module_keys"
+    words = [option + words[0]] if words[0].startswith("=") else [option, *words]
+    _, run_opts, overrides = parse_command_line([str(CONFORMER), *words, "--lr=1"])
+    assert run_opts.compile_module_keys == ["CNN", "Transformer"]
+    assert overrides == {"lr": 1}
 
 
 @pytest.mark.parametrize(
