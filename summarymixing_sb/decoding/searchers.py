@@ -6,14 +6,13 @@ Letters: B batch, T frames, D model width, V vocabulary.
 import torch
 from speechbrain.decoders import (
     CTCBeamSearcher,
-    CTCScorer,
     S2STransformerBeamSearcher,
     ScorerBuilder,
-    TransformerLMScorer,
     ctc_greedy_decode,
 )
 
 from summarymixing_sb.decoding.language_model import sequence_log_probs
+from summarymixing_sb.decoding.scorers import CTCScorer, language_model_scorer
 from summarymixing_sb.decoding.text import Detokenizer
 from summarymixing_sb.lengths import to_relative
 from summarymixing_sb.models.front_end import unwrapped
@@ -192,13 +191,10 @@ class JointBeam(Decoder):
             scorers.append(CTCScorer(ctc_fc=linear, blank_index=blank, eos_index=eos))
             weights["ctc"] = ctc_weight
         if lm is not None:
-            scorers.append(TransformerLMScorer(lm, temperature=values["lm_temperature"]))
+            scorers.append(language_model_scorer(lm, values["lm_temperature"]))
             weights["transformerlm"] = values["lm_weight"]
-        transformer = unwrapped(modules["Transformer"])
-        from_state = transformer.decoder_attention_type == "SummaryMixing"
-        searcher = _OneTokenAtATime if from_state else _OneStepForTheEnd
-        self.searcher = searcher(
-            modules=[transformer, unwrapped(modules["seq_lin"])],
+        self.searcher = OneTokenAtATime(
+            modules=[unwrapped(modules["Transformer"]), unwrapped(modules["seq_lin"])],
             bos_index=bos,
             eos_index=eos,
             min_decode_ratio=0.0,
@@ -244,21 +240,20 @@ class JointBeam(Decoder):
         return hypotheses, scores
 
 
-class _OneStepForTheEnd(S2STransformerBeamSearcher):
-    """Beam search of at most as many pieces as frames, which is all that CTC allows, and the end.
+class OneTokenAtATime(S2STransformerBeamSearcher):
+    """Beam search that gives each token once to a decoder that remembers those before.
 
-    Without a step for the end, the search gives up on such a hypothesis and cuts its last piece
-    off; and what an utterance is batched with decides whether that happens.
+    It takes at most as many pieces as frames, which is all that CTC allows, and the end. Without a
+    step for the end, the search gives up on such a hypothesis and cuts its last piece off; and what
+    an utterance is batched with decides whether that happens.
     """
 
     def change_max_decoding_length(self, min_decode_steps, max_decode_steps):
+        """Add the step for the end."""
         return min_decode_steps, max_decode_steps + 1
 
-
-class _OneTokenAtATime(_OneStepForTheEnd):
-    """The same search for a summary decoder, whose (sum, count) stand for the whole prefix."""
-
     def forward_step(self, inp_tokens, memory, enc_states, enc_lens):
+        """Give the last token of each hypothesis, (B K,), to the decoder."""
         if memory is None:  # the beams of an utterance share its speech
             memory = self.model.make_decoder_state(
                 enc_states[:: self.beam_size], enc_lens[:: self.beam_size], self.beam_size
@@ -269,5 +264,6 @@ class _OneTokenAtATime(_OneStepForTheEnd):
         return log_probs, memory, None
 
     def permute_mem(self, memory, index):
+        """Let row i go on from row ``index[i]``."""
         memory.reorder(index)
         return memory

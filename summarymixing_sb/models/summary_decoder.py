@@ -6,12 +6,12 @@ prefix sums; a search takes one token at a time, from (sum, count).
 Letters: B batch, U tokens, T frames, K beams of an utterance, H heads, D model width.
 """
 
-import torch.nn.functional as F
 from speechbrain.lobes.models.transformer.Transformer import TransformerDecoderLayer
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
 from summarymixing_sb.encoders.base import CAUSAL_CHUNKS
+from summarymixing_sb.models.one_token import DecoderState, decoder_layer
 from summarymixing_sb.registry import build_mixer
 
 
@@ -40,7 +40,7 @@ class SummaryDecoder(nn.Module):
     >>> decoded.shape, attention[-1].shape
     (torch.Size([3, 5, 16]), torch.Size([3, 5, 40]))
     >>> state = decoder.make_state(speech)
-    >>> steps = [decoder.step(token, state) for token in tokens.split(1, dim=1)]
+    >>> steps = [state.step(token) for token in tokens.split(1, dim=1)]
     >>> torch.allclose(torch.cat(steps, dim=1), decoded, atol=1e-5)
     True
     """
@@ -91,39 +91,13 @@ class SummaryDecoder(nn.Module):
 
         Returns
         -------
-        DecoderState
-            Of no tokens so far, for B K rows.
+        summarymixing_sb.models.one_token.DecoderState
+            Of no tokens so far, for B K rows; its time a token does not grow.
         """
-        return DecoderState(
-            summaries=[
-                layer.self_attn.make_state(memory.size(0) * beams, CAUSAL_CHUNKS)
-                for layer in self.layers
-            ],
-            speech=[
-                AttendedSpeech(layer.multihead_attn.att, memory, memory_key_padding_mask)
-                for layer in self.layers
-            ],
-        )
-
-    def step(self, x, state):
-        """Decode the next token of every row; time does not grow with the tokens before.
-
-        Parameters
-        ----------
-        x : torch.Tensor
-            (B K, 1, D), embedded tokens; the K rows of an utterance are neighbours.
-        state : DecoderState
-            From :meth:`make_state`; it takes in the tokens.
-
-        Returns
-        -------
-        torch.Tensor
-            (B K, 1, D).
-        """
-        for layer, summary, speech in zip(self.layers, state.summaries, state.speech):
-            x = layer.step(x, summary, speech)
-        state.position += 1
-        return self.norm(x)
+        tokens = [
+            SummarisedTokens(layer.self_attn, memory.size(0) * beams) for layer in self.layers
+        ]
+        return DecoderState(self, tokens, memory, memory_key_padding_mask)
 
 
 class SummaryDecoderLayer(TransformerDecoderLayer):
@@ -180,89 +154,31 @@ class SummaryDecoderLayer(TransformerDecoderLayer):
             attentions.append(attention)
             return attended
 
-        decoded = self._decode(
-            tgt, lambda x: self.self_attn(x, tgt_key_padding_mask, CAUSAL_CHUNKS), attend
+        decoded = decoder_layer(
+            self, tgt, lambda x: self.self_attn(x, tgt_key_padding_mask, CAUSAL_CHUNKS), attend
         )
         return decoded, attentions[0]
 
-    def step(self, x, summary, speech):
-        """Decode one token, see :meth:`SummaryDecoder.step`."""
-        return self._decode(x, lambda x: self.self_attn.step(x, summary), speech.attend)
 
-    def _decode(self, x, mix, attend):
-        """Do what all tokens at once and one at a time have in common."""
-        x = self._add(x, mix, self.norm1, self.dropout1)
-        x = self._add(x, attend, self.norm2, self.dropout2)
-        return self._add(x, self.pos_ffn, self.norm3, self.dropout3)
-
-    def _add(self, x, part, norm, dropout):
-        if self.normalize_before:
-            return x + dropout(part(norm(x)))
-        return norm(x + dropout(part(x)))
-
-
-class DecoderState:
-    """What a summary decoder remembers between two tokens.
+class SummarisedTokens:
+    """The tokens so far as one layer knows them: (sum, count), which does not grow.
 
     Parameters
     ----------
-    summaries : list of SummaryState
-        One a layer, for B K rows.
-    speech : list of AttendedSpeech
-        One a layer, for B utterances.
-
-    Attributes
-    ----------
-    position : int
-        Tokens so far.
+    mixer : summarymixing_sb.SummaryMixing
+        The layer's own.
+    rows : int
+        B K.
     """
 
-    def __init__(self, summaries, speech):
-        self.summaries = summaries
-        self.speech = speech
-        self.position = 0
+    def __init__(self, mixer, rows):
+        self.mixer = mixer
+        self.summary = mixer.make_state(rows, CAUSAL_CHUNKS)
+
+    def take_in(self, x):
+        """Mix one token more, (B K, 1, D), with those before: the same shape."""
+        return self.mixer.step(x, self.summary)
 
     def reorder(self, index):
-        """Let row i go on from hypothesis ``index[i]``, which must be of the same utterance.
-
-        Parameters
-        ----------
-        index : torch.Tensor
-            (B K,) rows.
-        """
-        for summary in self.summaries:
-            summary.reorder(index)
-
-
-class AttendedSpeech:
-    """The speech as one layer attends to it: keys and values, projected once for all steps.
-
-    The beams of an utterance ask the same keys, so nothing is repeated for them.
-
-    Parameters
-    ----------
-    attention : torch.nn.MultiheadAttention
-        The layer's own, batch second or not: only its parameters are used.
-    memory : torch.Tensor
-        (B, T, D).
-    padding_mask : torch.Tensor, optional
-        (B, T), True where a frame is padding.
-    """
-
-    def __init__(self, attention, memory, padding_mask=None):
-        width, heads = attention.embed_dim, attention.num_heads
-        self.to_query = attention.in_proj_weight[:width], attention.in_proj_bias[:width]
-        self.to_output = attention.out_proj
-        to_keys_and_values = attention.in_proj_weight[width:], attention.in_proj_bias[width:]
-        both = F.linear(memory, *to_keys_and_values).unflatten(-1, (2, heads, -1))
-        self.keys, self.values = both.permute(2, 0, 3, 1, 4)  # (B, H, T, D / H) each
-        self.visible = None if padding_mask is None else ~padding_mask[:, None, None]
-
-    def attend(self, x):
-        """Attend, without dropout, from tokens (B K, 1, D): the same shape."""
-        batch, heads, _, _ = self.keys.shape
-        query = F.linear(x, *self.to_query).view(batch, -1, heads, x.size(-1) // heads)
-        attended = F.scaled_dot_product_attention(
-            query.transpose(1, 2), self.keys, self.values, attn_mask=self.visible
-        )  # (B, H, K, D / H)
-        return self.to_output(attended.transpose(1, 2).reshape(x.shape))
+        """Let row i go on from row ``index[i]``."""
+        self.summary.reorder(index)

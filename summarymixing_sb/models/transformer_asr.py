@@ -22,6 +22,7 @@ from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder, Tra
 from summarymixing_sb.lengths import from_relative, padding_mask
 from summarymixing_sb.mixers import Mixer
 from summarymixing_sb.mixers.positions import SinusoidalPositions
+from summarymixing_sb.models.one_token import AttendedTokens, DecoderState
 from summarymixing_sb.models.summary_decoder import SummaryDecoder
 from summarymixing_sb.registry import mixer_class, options_by_mixer
 
@@ -454,23 +455,21 @@ class TransformerASR(nn.Module):
 
         Returns
         -------
-        summarymixing_sb.models.summary_decoder.DecoderState
-            For :meth:`decode_step`. What it holds of the text does not grow with the tokens.
+        summarymixing_sb.models.one_token.DecoderState
+            For :meth:`decode_step`. Of the text, a decoder with SummaryMixing keeps a sum; one with
+            self-attention keeps the keys and values of all tokens so far.
 
         Raises
         ------
         ValueError
-            If the model has no decoder, or its decoder has self-attention.
+            If the model has no decoder.
         """
         self._require_decoder()
-        if self.decoder_attention_type != "SummaryMixing":
-            raise ValueError(
-                f"A decoder with {self.decoder_attention_type} needs all tokens so far: call "
-                "decode, or build the model with decoder_attention_type='SummaryMixing'."
-            )
-        return self.decoder.make_state(
-            encoder_out, padding_mask(enc_len, encoder_out.size(1)), beams
-        )
+        mask = padding_mask(enc_len, encoder_out.size(1))
+        if self.decoder_attention_type == "SummaryMixing":
+            return self.decoder.make_state(encoder_out, mask, beams)
+        tokens = [AttendedTokens(layer.self_attn.att) for layer in self.decoder.layers]
+        return DecoderState(self.decoder, tokens, encoder_out, mask)
 
     @torch.no_grad()
     def decode_step(self, tokens, state):
@@ -480,7 +479,7 @@ class TransformerASR(nn.Module):
         ----------
         tokens : torch.Tensor
             (B K,), the K hypotheses of an utterance beside each other.
-        state : summarymixing_sb.models.summary_decoder.DecoderState
+        state : summarymixing_sb.models.one_token.DecoderState
             From :meth:`make_decoder_state`; it takes in the tokens.
 
         Returns
@@ -506,7 +505,7 @@ class TransformerASR(nn.Module):
         x = self.custom_tgt_module(tokens.unsqueeze(1))  # (B K, 1, D)
         if self._decoder_has_positions:
             x = x + self.positional_encoding_decoder(x, state.position)
-        return self.decoder.step(x, state).squeeze(1)
+        return state.step(x).squeeze(1)
 
     def _decode(self, tgt, encoder_out, enc_len=None, tgt_padding_mask=None):
         self._require_decoder()
