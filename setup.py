@@ -26,6 +26,7 @@ setup(
         "speechbrain>=1.1.2",
         "torch>=2.7.1",
         "torchaudio>=2.7.1",
+        "huggingface_hub>=0.23",
         "hyperpyyaml>=1.2",
         "sentencepiece>=0.2",
         "jiwer>=4.0",
@@ -45,6 +46,7 @@ setup(
         "console_scripts": [
             "summarymixing-transcribe = summarymixing_sb.inference.transcribe:main",
             "summarymixing-compare = summarymixing_sb.evaluation.compare:main",
+            "summarymixing-export = summarymixing_sb.export.command:main",
             "summarymixing-convert = summarymixing_sb.training.convert:main",
             "summarymixing-score-slurp = summarymixing_sb.evaluation.slurp:main",
         ]

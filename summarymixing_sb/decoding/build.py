@@ -10,7 +10,7 @@ from summarymixing_sb.decoding.searchers import CTCGreedy, CTCPrefixBeam, JointB
 METHODS = ("ctc_greedy", "ctc_prefix_beam", "joint_beam")
 
 
-def build_decoder(method, hparams, modules, tokenizer, stage="test"):
+def build_decoder(method, hparams, modules, tokenizer, stage="test", lm=None):
     """Build the decoder that the hyperparameters describe.
 
     Parameters
@@ -31,6 +31,8 @@ def build_decoder(method, hparams, modules, tokenizer, stage="test"):
     stage : str
         ``valid`` takes `valid_beam_size` and no language model, ``test`` takes both
         `test_beam_size` and the language model.
+    lm : torch.nn.Module, optional
+        The language model, where it is loaded already; else `lm_source` says where it is.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def build_decoder(method, hparams, modules, tokenizer, stage="test"):
     if stage not in ("valid", "test"):
         raise ValueError(f"unknown stage {stage!r}: choose valid or test")
     values = _Hparams(hparams, method)
-    use_lm = stage == "test" and values.get("lm_source") is not None
+    use_lm = stage == "test" and (lm is not None or values.get("lm_source") is not None)
     if method == "ctc_greedy":
         if use_lm:
             raise ValueError(
@@ -69,7 +71,8 @@ def build_decoder(method, hparams, modules, tokenizer, stage="test"):
     beam_key = f"{stage}_beam_size"
     if values[beam_key] < 1:
         raise ValueError(f"{beam_key} must be at least 1, not {values[beam_key]}")
-    lm = _language_model(values, modules, tokenizer) if use_lm else None
+    if use_lm and lm is None:
+        lm = _language_model(values, modules, tokenizer)
     if method == "ctc_prefix_beam":
         return CTCPrefixBeam(tokenizer, values, values[beam_key], lm)
     if values[beam_key] > tokenizer.get_piece_size():

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from speechbrain.decoders import scorer as speechbrain_scorers
 
-from summarymixing_sb.models.one_token import LanguageModelState
+from summarymixing_sb.decoding.language_model import LanguageModelState
 
 
 def language_model_scorer(model, temperature):

@@ -20,7 +20,7 @@ from summarymixing_sb.inference.splitting import (
     plan_windows,
 )
 from summarymixing_sb.inference.transcripts import align_words, end_with
-from summarymixing_sb.lengths import to_relative
+from summarymixing_sb.models.encode import encode
 
 #: What is decoded and aligned at once; what is longer is cut at a pause.
 SEGMENT_SECONDS = 40.0
@@ -177,16 +177,11 @@ class Recogniser:
     @torch.no_grad()
     def _encode_batch(self, signals):
         """Encode waveforms together; each comes out as it does alone."""
-        modules = self.run.modules
-        samples = torch.tensor([len(signal) for signal in signals])
-        padded = pad_sequence(signals, batch_first=True)
-        # the front end mirrors the last frame, so it wants two; the lengths stay as they are
-        missing = max(2 * self.frame_samples - padded.shape[1], 0)
-        padded = torch.nn.functional.pad(padded, (0, missing)).to(self.run.device)
-        features, frames = self.run.front_end(padded, samples.to(self.run.device))
-        lengths = to_relative(frames, features.shape[1])
-        encoded, *_ = modules["Transformer"](features, None, lengths)  # (B, T, D)
-        log_probs = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
+        run = self.run
+        samples = torch.tensor([len(signal) for signal in signals], device=run.device)
+        padded = pad_sequence(signals, batch_first=True).to(run.device)
+        encoded, frames = encode(run.front_end, run.modules["Transformer"], padded, samples)
+        log_probs = run.modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
         counts = frames.tolist()
         return [
             Encoding(*(x[:count] for x in both)) for *both, count in zip(encoded, log_probs, counts)

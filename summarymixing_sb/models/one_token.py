@@ -5,8 +5,6 @@ SpeechBrain's Transformer layers have no such state; these functions read their 
 Letters: B batch, T frames, U tokens so far, K beams of an utterance, H heads, D model width.
 """
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 
@@ -120,105 +118,6 @@ class DecoderState:
         """
         for tokens in self.tokens:
             tokens.reorder(index)
-
-
-class LanguageModelState:
-    """What SpeechBrain's TransformerLM remembers between two tokens.
-
-    Parameters
-    ----------
-    model : speechbrain.lobes.models.transformer.TransformerLM.TransformerLM
-        One for which :meth:`serves` is True.
-
-    Examples
-    --------
-    >>> from speechbrain.lobes.models.transformer.TransformerLM import TransformerLM
-    >>> model = TransformerLM(12, d_model=16, nhead=2, num_encoder_layers=2, d_ffn=32).eval()
-    >>> state, tokens = LanguageModelState(model), torch.tensor([[1, 7, 4]])
-    >>> with torch.no_grad():
-    ...     steps = [state.step(token) for token in tokens.T]
-    >>> torch.allclose(torch.stack(steps, dim=1), model(tokens), atol=1e-5)
-    True
-    """
-
-    def __init__(self, model):
-        self.model = model
-        self.layers = [AttendedTokens(layer.self_att.att) for layer in model.encoder.layers]
-        self.visible = None  # (rows, U), False where a token is this model's padding
-        self.position = 0
-
-    @staticmethod
-    def serves(model):
-        """Say whether a model's layers are those that this state knows.
-
-        Parameters
-        ----------
-        model : torch.nn.Module
-
-        Returns
-        -------
-        bool
-        """
-        return (
-            hasattr(model, "output_proj")
-            and getattr(model, "num_encoder_layers", 0) > 0
-            and model.num_decoder_layers == 0
-            and model.attention_type == "regularMHA"
-            and all(layer.pos_ffn_type == "regularFFN" for layer in model.encoder.layers)
-        )
-
-    def step(self, tokens):
-        """Take in one token of every row.
-
-        Parameters
-        ----------
-        tokens : torch.Tensor
-            (rows,).
-
-        Returns
-        -------
-        torch.Tensor
-            (rows, V), logits of the next token.
-
-        Raises
-        ------
-        ValueError
-            If the model has no position for it.
-        """
-        model = self.model
-        sinusoids = model.positional_encoding.pe
-        if self.position == sinusoids.size(1):
-            raise ValueError(
-                f"the language model knows {self.position} positions, and no more tokens: decode "
-                "the recording in windows"
-            )
-        tokens = tokens.unsqueeze(1)
-        x = model.custom_src_module(tokens)
-        if model.embedding_proj is not None:
-            x = model.embedding_proj(x)
-        x = x + sinusoids[:, self.position : self.position + 1]
-        visible = tokens != 0
-        if self.visible is not None:
-            visible = torch.cat([self.visible, visible], dim=1)
-        self.visible = visible
-        for layer, own in zip(model.encoder.layers, self.layers):
-            mix = partial(own.take_in, visible=visible)
-            x = add_part(layer, x, mix, layer.norm1, layer.dropout1)
-            x = add_part(layer, x, layer.pos_ffn, layer.norm2, layer.dropout2)
-        self.position += 1
-        return model.output_proj(model.encoder.norm(x)).squeeze(1)
-
-    def reorder(self, index):
-        """Let row i go on from hypothesis ``index[i]``.
-
-        Parameters
-        ----------
-        index : torch.Tensor
-            (rows,).
-        """
-        self.visible = self.visible[index]
-        for own in self.layers:
-            own.reorder(index)
 
 
 class _Projections:

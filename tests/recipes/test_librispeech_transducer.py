@@ -5,7 +5,15 @@ import json
 
 import pytest
 import torch
+from speechbrain.inference.ASR import EncoderDecoderASR, StreamingASR
+from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 from tones import make_librispeech, train
+from torch.nn.utils.rnn import pad_sequence
+
+from summarymixing_sb.data.audio import read_audio
+from summarymixing_sb.export.command import export
+from summarymixing_sb.inference.run import load_run
+from summarymixing_sb.inference.streaming import StreamingRecogniser
 
 SIZES = {"train-mini": 24, "dev-mini": 4, "test-mini": 6}
 TINY = {
@@ -104,3 +112,28 @@ def test_learns_in_mixed_precision(corpus, tmp_path):
     ]
     assert losses[-1] < 0.5 * losses[0]
     assert brain.test_stats["loss"] < 0.5 * losses[0]
+
+
+def test_export(corpus, tmp_path):
+    """SpeechBrain's interfaces decode the exported model as this package does the run."""
+    run(corpus, tmp_path / "run", number_of_epochs=1, test_decoding="transducer_greedy")
+    export(tmp_path / "run", tmp_path / "out", "tones")
+    asr = EncoderDecoderASR.from_hparams(tmp_path / "out", savedir=tmp_path / "a")
+    names = ["1-1-0000", "1-1-0001", "1-1-0002"]
+    files = [str(corpus / "train-mini" / "1" / "1" / f"{name}.flac") for name in names]
+    signals = [read_audio(file, 16000) for file in files]
+    alone = [asr.transcribe_batch(signal[None], torch.ones(1))[1][0] for signal in signals]
+    lengths = torch.tensor([len(signal) for signal in signals]) / max(map(len, signals))
+    together = asr.transcribe_batch(pad_sequence(signals, batch_first=True), lengths)[1]
+    assert together == alone
+    assert any(alone)
+
+    streaming = StreamingASR.from_hparams(tmp_path / "out", savedir=tmp_path / "b")
+    config = DynChunkTrainConfig(4, 2)
+    context = streaming.make_streaming_context(config)
+    size = streaming.get_chunk_size_frames(config)
+    sound = torch.nn.functional.pad(signals[0], (0, size + -len(signals[0]) % size))
+    found = "".join(streaming.transcribe_chunk(context, x[None])[0] for x in sound.split(size))
+    ours = StreamingRecogniser(load_run(tmp_path / "out"), chunk_ms=160, left_context=2)
+    assert found == (ours.feed(sound) or "")
+    assert found

@@ -6,9 +6,11 @@ import pytest
 import soundfile
 import tones
 import torch
+from speechbrain.inference.interfaces import foreign_class
 from tones import speak
 
 from summarymixing_sb.data.semantics import from_string
+from summarymixing_sb.export.command import export
 
 WORDS = ("wake", "play", "nine", "ten", "jazz")
 SENTENCES = {
@@ -63,6 +65,17 @@ def test_intent_learns_and_is_tested_again(corpus, tmp_path):
     assert result["training_seconds"] > 0
     hypotheses = (tmp_path / "results" / "test.hyp.txt").read_text()
     assert "audio-test0-headset\talarm_set\n" in hypotheses
+    export(tmp_path, tmp_path / "exported", "intents")
+    classifier = foreign_class(
+        str(tmp_path / "exported"),
+        pymodule_file="custom_interface.py",
+        classname="IntentClassifier",
+        savedir=str(tmp_path / "loaded"),
+    )
+    file = next(corpus.rglob("audio-test0-headset.flac"))
+    probabilities, labels = classifier.classify_file(str(file))
+    assert labels == ["alarm_set"]
+    assert probabilities.shape == (1, 2)
     # the labels are those of the training data; a model knows its own without them
     assert len((tmp_path / "save" / "labels.txt").read_text().splitlines()) >= 2
     again = {"results_folder": tmp_path / "again", "avg_checkpoints": 1}

@@ -1,0 +1,1 @@
+"""Trained models leave their run: folders that SpeechBrain loads and that a hub wants."""
