@@ -57,7 +57,7 @@ def load_average(checkpointer, model, normalizer, number, by):
     checkpointer : Checkpointer
         Its recoverable ``model`` is averaged; ``normalizer`` comes from the latest of them.
     model, normalizer : torch.nn.Module
-        Receive what is loaded.
+        Receive what is loaded; a model without features has no normaliser, but None.
     number : int
         How many checkpoints, at most.
     by : str
@@ -80,6 +80,8 @@ def load_average(checkpointer, model, normalizer, number, by):
         model.load_state_dict(average)
     except RuntimeError as error:
         raise mismatch_error(checkpointer, error) from error
+    if normalizer is None:
+        return used
     latest = max(used, key=progress)
     Checkpointer(checkpointer.checkpoints_dir, {"normalizer": normalizer}).load_checkpoint(latest)
     return used

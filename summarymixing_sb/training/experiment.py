@@ -7,6 +7,7 @@ from pathlib import Path
 import speechbrain as sb
 import torch
 from speechbrain.utils.distributed import (
+    ddp_barrier,
     ddp_init_group,
     is_distributed_initialized,
     run_on_main,
@@ -78,7 +79,16 @@ def run_experiment(argv, prepare):
     check_settings(settings, task, overrides)
     ddp_init_group(run_opts)
     with StopSignals() as signals, locked(settings["output_folder"]):
-        return _run(argv, prepare, task, hparams_file, run_opts, overrides, signals)
+        brain = _run(argv, prepare, task, hparams_file, run_opts, overrides, signals)
+    leave_group()
+    return brain
+
+
+def leave_group():
+    """End what connects the processes of a run, whose threads may abort Python's exit."""
+    if is_distributed_initialized():
+        ddp_barrier()
+        torch.distributed.destroy_process_group()
 
 
 def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):

@@ -129,6 +129,7 @@ class NonfiniteSteps:
         content = [
             {"id": list(batch.id), "sig": batch.sig.data.cpu(), "lengths": batch.sig.lengths.cpu()}
             for batch in batches
+            if hasattr(batch, "sig")
         ]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

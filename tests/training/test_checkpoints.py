@@ -118,6 +118,8 @@ def test_every_process_has_its_own_random_state_after_a_resume(tmp_path):
         "checkpointer.recover_if_possible()\n"
         "assert (torch.rand(2).tolist(), random.random()) == expected\n"
         "Path(sys.argv[1], f'restored{rank}').touch()\n"
+        "torch.distributed.barrier()\n"
+        "torch.distributed.destroy_process_group()\n"  # its threads must end before Python does
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
     command += ["--master_port=0", "--rdzv_backend=c10d", "--rdzv_endpoint=localhost:0"]
