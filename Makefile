@@ -3,6 +3,7 @@
 # demo-slurp        the same for spoken language understanding; TASK is slu or intent, which
 #                   wants ARGS=--pretrained_encoder=... (see README.md)
 # demo-transducer   the same for a transducer that streams, on the corpus of demo
+# demo-lm           train a language model for the recogniser of demo, and test that with it
 # test              run all tests
 # stress            run the tests that take minutes each
 # bench             measure time and memory against length, plot them, make results/benchmark.md
@@ -19,7 +20,7 @@ INSTALLED := .venv/installed
 LANGUAGE ?= nl
 TASK ?= slu
 
-.PHONY: demo demo-commonvoice demo-slurp demo-transducer test stress bench results lint format
+.PHONY: demo demo-commonvoice demo-slurp demo-transducer demo-lm test stress bench results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
@@ -40,6 +41,16 @@ demo-transducer: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
 	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo_transducer.yaml \
 		--data_folder=runs/mini/LibriSpeech $(ARGS)
+
+DEMO := runs/LibriSpeech/demo/SummaryMixing/3407
+
+demo-lm: $(INSTALLED)
+	$(BIN)/python recipes/LibriSpeech/train_lm.py hparams/LibriSpeech/lm/demo.yaml \
+		--data_folder=runs/mini/LibriSpeech \
+		--tokenizer_file=$(DEMO)/save/tokenizer/250_unigram.model
+	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo.yaml \
+		--data_folder=runs/mini/LibriSpeech --test_only --lm_source=runs/LibriSpeech/lm_demo/3407 \
+		--lm_weight=0.4 --lm_temperature=1.0 --results_folder=$(DEMO)/results_lm $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)

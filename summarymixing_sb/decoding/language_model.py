@@ -1,15 +1,20 @@
 """Language models: loading, log-probabilities of whole sequences, and one token at a time."""
 
+import json
 import re
 from functools import partial
 from pathlib import Path
 
 import torch
+from speechbrain.lobes.models.transformer.TransformerLM import TransformerLM
 from speechbrain.utils.parameter_transfer import Pretrainer
 
+from summarymixing_sb.files import atomic_open
 from summarymixing_sb.models.one_token import AttendedTokens, add_part
 
 FILE_NAME = "lm.ckpt"
+#: Beside it: the arguments of the TransformerLM, where they are not those of `lm_model`.
+SHAPE_FILE = "lm.json"
 #: Folder beside a run's checkpoints that keeps a language model which came from this machine.
 LM_FOLDER = "language_model"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -24,7 +29,8 @@ def load_language_model(source, make_model, device="cpu"):
         A folder that holds ``lm.ckpt`` (a ``state_dict`` saved by torch), or a name on the Hugging
         Face hub such as ``speechbrain/asr-transformer-transformerlm-librispeech``.
     make_model : callable
-        Returns the model, untrained; in YAML ``lm_model: !name:...TransformerLM``.
+        Returns the model, untrained; in YAML ``lm_model: !name:...TransformerLM``. A folder that
+        :func:`write_language_model` made knows its own.
     device : torch.device or str
 
     Returns
@@ -50,7 +56,7 @@ def load_language_model(source, make_model, device="cpu"):
         raise FileNotFoundError(
             f"lm_source: {source} is neither a folder with {FILE_NAME} nor a hub name (owner/name)"
         )
-    model = make_model()
+    model = _build(folder / SHAPE_FILE) or make_model()
     pretrainer = Pretrainer(
         loadables={"lm": model},
         paths={"lm": f"{source}/{FILE_NAME}"},
@@ -64,6 +70,34 @@ def load_language_model(source, make_model, device="cpu"):
         ) from error
     pretrainer.load_collected()
     return model.to(device).eval().requires_grad_(False)
+
+
+def write_language_model(folder, state, shape):
+    """Write a folder that :func:`load_language_model` takes.
+
+    Parameters
+    ----------
+    folder : str or Path
+    state : dict of str to torch.Tensor
+        Parameters of a TransformerLM without decoder, with GELU.
+    shape : dict
+        Its other arguments.
+    """
+    with atomic_open(Path(folder) / SHAPE_FILE) as stream:
+        stream.write(json.dumps(shape, indent=1) + "\n")
+    with atomic_open(Path(folder) / FILE_NAME, binary=True) as stream:
+        torch.save(state, stream)
+
+
+def _build(file):
+    """Build the model that a file describes, None where there is no such file."""
+    if not file.is_file():
+        return None
+    try:
+        shape = json.loads(file.read_text(encoding="utf-8"))
+        return TransformerLM(**shape, num_decoder_layers=0, activation=torch.nn.GELU, dropout=0.0)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{file} describes no language model: {error}") from error
 
 
 def _load_strictly(model, path):

@@ -15,7 +15,12 @@ import huggingface_hub
 import torch
 
 from summarymixing_sb.data.targets import Labels
-from summarymixing_sb.decoding.language_model import FILE_NAME, HUB_NAME, load_language_model
+from summarymixing_sb.decoding.language_model import (
+    FILE_NAME,
+    HUB_NAME,
+    SHAPE_FILE,
+    load_language_model,
+)
 from summarymixing_sb.evaluation import environment_record
 from summarymixing_sb.export.hyperparams import inference_yaml
 from summarymixing_sb.export.model_card import model_card, read_results
@@ -124,16 +129,17 @@ def _write(run, folder, name, licence):
     settings = run.settings
     torch.save(ModelParts(run.modules).state_dict(), folder / MODEL_FILE)
     run.modules["normalize"]._save(folder / NORMALIZER_FILE)
-    labels, with_lm = None, settings.get("lm_source") is not None
+    labels = lm_model = None
     if run.tokenizer is None:
         labels = Labels.given(settings, {}, "intent").names()
         (folder / "custom_interface.py").write_text(CUSTOM_INTERFACE, encoding="utf-8")
     else:
         (folder / TOKENIZER_FILE).write_bytes(run.tokenizer.serialized_model_proto())
-    if with_lm:
+    if settings.get("lm_source") is not None:
         lm = load_language_model(settings["lm_source"], run.hparams["lm_model"])
         torch.save(lm.state_dict(), folder / FILE_NAME)
-    yaml = inference_yaml(run, labels, with_lm)
+        lm_model = _lm_model(settings)
+    yaml = inference_yaml(run, labels, lm_model)
     (folder / "hyperparams.yaml").write_text(yaml, encoding="utf-8")
     record = environment_record()
     checkpoints = _averaged(settings)
@@ -144,6 +150,20 @@ def _write(run, folder, name, licence):
     (folder / EXPORT_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     card = model_card(run, read_results(settings["results_folder"]), name, licence, checkpoints)
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _lm_model(settings):
+    """Say what builds the language model, as the settings of a YAML file have it."""
+    shape = Path(settings["lm_source"]) / SHAPE_FILE
+    if not shape.is_file():
+        return settings["lm_model"]
+    return {
+        "!": "!name:speechbrain.lobes.models.transformer.TransformerLM.TransformerLM",
+        **json.loads(shape.read_text(encoding="utf-8")),
+        "num_decoder_layers": 0,
+        "dropout": 0.0,
+        "activation": {"!": "!name:torch.nn.GELU"},
+    }
 
 
 def _averaged(settings):

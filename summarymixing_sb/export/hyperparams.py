@@ -41,7 +41,7 @@ def new(name, **arguments):
     return Node(f"!new:{INTERFACE}.{name}", arguments)
 
 
-def inference_yaml(run, labels=None, with_lm=False):
+def inference_yaml(run, labels=None, lm_model=None):
     """Write the hyperparameters of a run for inference.
 
     Parameters
@@ -49,8 +49,8 @@ def inference_yaml(run, labels=None, with_lm=False):
     run : TrainedRun
     labels : list of str, optional
         Those of a classifier, by index.
-    with_lm : bool
-        Whether the language model comes along.
+    lm_model : dict, optional
+        What builds the language model that comes along, as settings have it.
 
     Returns
     -------
@@ -81,21 +81,21 @@ def inference_yaml(run, labels=None, with_lm=False):
         blocks.append({"labels": labels, "modules": modules})
     else:
         loadables["tokenizer"] = ref("tokenizer")
-        blocks += _decoding(settings, kept, parts, with_lm)
-        if with_lm:
+        blocks += _decoding(kept, parts, lm_model)
+        if lm_model is not None:
             loadables["lm"] = ref("lm")
     pretrainer = "!new:speechbrain.utils.parameter_transfer.Pretrainer"
     blocks.append({"pretrainer": Node(pretrainer, {"loadables": loadables})})
     return HEADER + "\n" + "\n".join(map(_dump, blocks))
 
 
-def _decoding(settings, kept, parts, with_lm):
+def _decoding(kept, parts, lm_model):
     """Blocks of what writes text."""
     tokenizer = Node("!new:sentencepiece.SentencePieceProcessor", {})
     yield {"tokenizer": tokenizer}
     decoder = {"parts": ref("parts"), "tokenizer": ref("tokenizer")}
-    if with_lm:
-        made = _nodes(settings["lm_model"])
+    if lm_model is not None:
+        made = _nodes(lm_model)
         # null: it lies beside this file
         yield {"lm_source": None, "lm_model": made}
         yield {"lm": Node(made.tag.replace("!name:", "!new:"), made.value)}

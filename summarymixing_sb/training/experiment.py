@@ -22,7 +22,7 @@ from summarymixing_sb.data.batches import (
 )
 from summarymixing_sb.data.manifests import annotated_counts
 from summarymixing_sb.data.targets import Tokens
-from summarymixing_sb.decoding.language_model import FILE_NAME, LM_FOLDER
+from summarymixing_sb.decoding.language_model import FILE_NAME, LM_FOLDER, SHAPE_FILE
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
 from summarymixing_sb.files import keep_copy
 from summarymixing_sb.models.checkpointer import Checkpointer
@@ -166,9 +166,10 @@ def _keep_inputs(hparams, targets):
     """Copy what decoding needs into the run's folder, so that the folder can be moved."""
     if isinstance(targets, Tokens):
         keep_copy(targets.file, hparams["tokenizer_folder"])
-    language_model = Path(str(hparams.get("lm_source"))) / FILE_NAME
-    if language_model.is_file():
-        keep_copy(language_model, Path(hparams["save_folder"]) / LM_FOLDER)
+    for name in (FILE_NAME, SHAPE_FILE):
+        file = Path(str(hparams.get("lm_source"))) / name
+        if file.is_file():
+            keep_copy(file, Path(hparams["save_folder"]) / LM_FOLDER)
 
 
 def _train(brain, hparams):

@@ -156,6 +156,9 @@ KEYS = {
     "allow_overlap": _switch(),
     "avoid_if_longer_than": _number(above=0, comment="seconds"),
     "avoid_if_shorter_than": _number(0, comment="seconds"),
+    "text_folder": _path(),
+    "train_texts": _list(_path("file"), 0, "list of files"),
+    "max_tokens": _integer(1),
     "sample_rate": _integer(1000, comment="Hz"),
     "num_workers": _integer(),
     # tokenizer
@@ -170,6 +173,7 @@ KEYS = {
     # training
     "number_of_epochs": _integer(1),
     "max_batch_length_train": _number(above=0, comment="seconds"),
+    "max_batch_tokens": _integer(1),
     "max_batch_ex": _integer(1, null=True),
     "num_buckets": _integer(1),
     "batch_ordering": _choice("random", "ascending", "descending"),
