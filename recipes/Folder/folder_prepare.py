@@ -15,7 +15,7 @@ from summarymixing_sb.data.splits import manifests_of
 from items import read_folder, read_table
 
 # Raised when the same files would give other rows, so that CSV files of before are made again.
-RULES = 1
+RULES = 2
 #: Share of the utterances that a split to evaluate on has at least, where speakers are divided.
 EVALUATED_SHARE = 0.1
 
@@ -43,8 +43,9 @@ def prepare_folder(
     Without a table, ``name.wav`` (or another format) has its text in ``name.txt`` beside it. The
     folder directly below `data_folder` is the split, if it has the name of one; the folder that a
     recording is in is its speaker. With a table, its columns ``split`` and ``speaker`` say that,
-    if it has them. Where nothing names a split, speakers are divided: a tenth of the utterances
-    for each split to evaluate on, the same in every call.
+    if it has them; ``start`` and ``end``, in seconds, name a part of the recording. Where nothing
+    names a split, speakers are divided: a tenth of the utterances for each split to evaluate on,
+    the same in every call.
 
     Parameters
     ----------
@@ -178,5 +179,7 @@ def sort_out(items):
             continue
         seen.add(item.id)
         fields = {"spk_id": item.speaker, "wrd": " ".join(item.text.split())}
+        if item.start is not None:
+            fields |= {"start": item.start, "end": item.end}
         recordings.append(Recording(item.id, item.path, fields))
     return recordings, skipped

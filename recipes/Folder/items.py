@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ class Item:
         Empty where nothing says it.
     source : str
         The file, or the line of a table, that names it.
+    start, end : str, optional
+        Seconds, where it is a part of its file; empty for the start and the end of the file. None
+        where a table has no such columns.
     """
 
     id: str
@@ -34,6 +38,8 @@ class Item:
     speaker: str
     split: str
     source: str
+    start: str | None = None
+    end: str | None = None
 
 
 def read_folder(data_folder, splits):
@@ -110,19 +116,40 @@ def read_table(table, data_folder, audio_column, text_column):
         file = Path(os.path.normpath(data_folder / str(row[audio_column])))
         inside = file.is_relative_to(data_folder)
         name = file.relative_to(data_folder) if inside else file
+        segment = _segment(place, row)
         items.append(
             Item(
-                id=name.with_suffix("").as_posix(),
+                id=name.with_suffix("").as_posix() + _suffix(segment),
                 path=str(file),
                 text=str(row[text_column]),
                 speaker=str(row.get("speaker") or file.stem),
                 split=str(row.get("split") or ""),
                 source=place,
+                **segment,
             )
         )
     if not items:
         raise ValueError(f"table: {table} has no rows")
     return items
+
+
+def _segment(place, row):
+    """Read the columns start and end, if there are any."""
+    segment = {key: str(row[key] or "") for key in ("start", "end") if key in row}
+    for key, text in segment.items():
+        try:
+            seconds = float(text or 0)
+        except ValueError:
+            seconds = math.nan
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"{place}: {key} must be a number of seconds, not {text!r}")
+    return segment and {"start": "", "end": "", **segment}
+
+
+def _suffix(segment):
+    """Tell the segments of a recording apart, by milliseconds."""
+    times = [segment.get(key, "") for key in ("start", "end")]
+    return "".join(f"-{round(1000 * float(text))}" if text else "" for text in times)
 
 
 def _read_text(file):

@@ -129,6 +129,41 @@ def read_audio(path, sample_rate):
     return _resampler(rate, sample_rate)(signal)[0]
 
 
+def read_segment(path, sample_rate, start, end=None):
+    """Read a part of a recording as :func:`read_audio` reads all of it.
+
+    Parameters
+    ----------
+    path : str or Path
+    sample_rate : int
+        Hz, of the waveform that is wanted.
+    start : float
+        Seconds.
+    end : float, optional
+        Seconds; None for that of the recording.
+
+    Returns
+    -------
+    torch.Tensor
+        (samples,), float32.
+
+    Raises
+    ------
+    RuntimeError
+        If the file cannot be opened or decoded there.
+    ValueError
+        If no sample is in the segment.
+    """
+    with soundfile.SoundFile(name_for_soundfile(path)) as audio:
+        rate = audio.samplerate
+        audio.seek(round(start * rate))
+        samples = -1 if end is None else round(end * rate) - round(start * rate)
+        signal = torch.from_numpy(audio.read(samples, "float32", always_2d=True))
+    if len(signal) == 0:
+        raise ValueError(f"{path} holds no samples from {start} to {end} s")
+    return _resampler(rate, sample_rate)(signal.mean(dim=1)[None])[0]
+
+
 @lru_cache(maxsize=16)
 def _resampler(rate, sample_rate):
     """Give the converter between two rates; making its kernel takes longer than a clip."""

@@ -7,7 +7,7 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import DynamicItem
 from speechbrain.utils.logger import get_logger
 
-from summarymixing_sb.data.audio import decode_audio, read_audio
+from summarymixing_sb.data.audio import decode_audio, read_audio, read_segment
 from summarymixing_sb.data.manifests import FINGERPRINT_FILE, read_manifest
 from summarymixing_sb.data.sampler import EpochBatchSampler
 
@@ -65,7 +65,9 @@ def make_dataset(data, targets, hparams, train=False):
         Items with ``id``, ``sig`` (samples,) and the keys of the targets.
     """
     read = ReadForTraining(hparams) if train else ReadWhole(hparams)
-    pipelines = [DynamicItem(["wav"], read, ["sig"]), targets.pipeline(hparams)]
+    whole = {"start": "", "end": ""}
+    data = {key: {**whole, **item} for key, item in data.items()}
+    pipelines = [DynamicItem(["wav", "start", "end"], read, ["sig"]), targets.pipeline(hparams)]
     return DynamicItemDataset(data, pipelines, ["id", "sig", *targets.keys])
 
 
@@ -85,10 +87,15 @@ class ReadWhole:
         self.sample_rate = hparams["sample_rate"]
         self.manifest_folder = hparams.get("manifest_folder")
 
-    def __call__(self, path):
-        """Give the samples of a file, (samples,)."""
+    def __call__(self, path, start, end):
+        """Give the samples of a file, or of a segment of it, (samples,).
+
+        `start` and `end` are those of the manifest, in seconds; both are empty for the whole file.
+        """
         try:
-            return self.read(path)
+            if start == end == "":
+                return self.read(path)
+            return self.read_segment(path, float(start or 0), float(end) if end else None)
         except (OSError, RuntimeError, ValueError) as error:
             raise ValueError(
                 f"{path} was changed since the data were prepared: {error}. Mend it, or remove "
@@ -98,6 +105,10 @@ class ReadWhole:
     def read(self, path):
         """Read a file and refuse one that is not whole."""
         return decode_audio(path, self.sample_rate)
+
+    def read_segment(self, path, start, end):
+        """Read a segment of a file, which preparation found whole."""
+        return read_segment(path, self.sample_rate, start, end)
 
 
 class ReadForTraining(ReadWhole):
@@ -117,7 +128,13 @@ class ReadForTraining(ReadWhole):
 
     def read(self, path):
         """Read a file, and change its speed."""
-        signal = read_audio(path, self.sample_rate)
+        return self._change_speed(read_audio(path, self.sample_rate))
+
+    def read_segment(self, path, start, end):
+        """Read a segment of a file, and change its speed."""
+        return self._change_speed(super().read_segment(path, start, end))
+
+    def _change_speed(self, signal):
         return signal if self.speed_perturb is None else self.speed_perturb(signal[None])[0]
 
 

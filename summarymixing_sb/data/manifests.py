@@ -8,6 +8,7 @@ one CSV per manifest, and prepares again whenever the files, the options or the 
 import csv
 import glob
 import json
+import math
 import os
 import re
 from collections import Counter, defaultdict
@@ -30,6 +31,8 @@ FINGERPRINT_FILE = "preparation.json"
 #: Notes of the fingerprint: a line a split, and how many recordings each has by its annotations.
 NOTES = ("summary", "annotated")
 NAMES_PER_LOG_LINE = 10
+#: Seconds by which a segment may end behind its recording.
+ROUNDING = 0.05
 # what ends a line or a column, in a file name: files of hypotheses have a line an utterance
 _BREAKS = re.compile(r"[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
@@ -46,11 +49,19 @@ class Recording:
         Absolute path of its audio file.
     fields : dict[str, str]
         The CSV columns after ``ID``, ``duration`` and ``wav``; ``spk_id`` must be one of them.
+        An utterance that is a part of its file has ``start`` and ``end``, in seconds; an empty
+        one stands for that of the file.
     """
 
     id: str
     path: str
     fields: dict[str, str]
+
+    @property
+    def segment(self):
+        """Start and end in seconds, 0 and infinity if it is the whole file."""
+        start, end = (self.fields.get(key, "") for key in ("start", "end"))
+        return float(start or 0), float(end or math.inf)
 
 
 @dataclass(frozen=True)
@@ -296,13 +307,11 @@ def _refuse_repeated_ids(manifests, annotated):
 
 def _refuse_overlap(manifests, annotated):
     """Raise before any decoding if a recording is trained on and evaluated."""
-    trained = {
-        os.path.realpath(recording.path)
-        for split in manifests.get("train", ())
-        for recording in annotated[split][0]
-    }
+    trained = defaultdict(list)
+    for recording in (r for split in manifests.get("train", ()) for r in annotated[split][0]):
+        trained[os.path.realpath(recording.path)].append(recording.segment)
     found = {
-        split: [r.id for r in annotated[split][0] if os.path.realpath(r.path) in trained]
+        split: [r.id for r in annotated[split][0] if _heard(r, trained)]
         for name, members in manifests.items()
         for split in members
         if name != "train"
@@ -317,26 +326,43 @@ def _refuse_overlap(manifests, annotated):
         )
 
 
+def _heard(recording, trained):
+    """Say whether any of a recording is trained on."""
+    start, end = recording.segment
+    segments = trained.get(os.path.realpath(recording.path), ())
+    return any(start < their_end and their_start < end for their_start, their_end in segments)
+
+
 def _decode(split, recordings, sample_rate):
     """CSV rows of the recordings that decode, and a `Skipped` for each of the others."""
-    logger.info(f"{split}: decoding {len(recordings)} recordings.")
+    paths = list(dict.fromkeys(recording.path for recording in recordings))
+    logger.info(f"{split}: decoding {len(paths)} recordings.")
     # Threads, because soundfile decodes outside the interpreter's lock: as fast as processes,
     # and nothing is forked from a process that may already hold a GPU.
     with ThreadPoolExecutor(get_available_cpu_count()) as pool:
         probes = parallel_map(
             partial(probe_audio, sample_rate=sample_rate),
-            [recording.path for recording in recordings],
+            paths,
             executor=pool,
             progress_bar_kwargs={"desc": split, "unit": "file", "disable": None},
         )
-        rows, skipped, remarks = [], [], Counter()
-        for recording, probe in zip(recordings, probes):
-            if probe.problem:
-                skipped.append(Skipped(recording.id, recording.path, probe.problem, probe.detail))
-                continue
-            remarks[probe.remark] += 1
-            row = {"ID": recording.id, "duration": probe.seconds, "wav": recording.path}
-            rows.append({**row, **recording.fields})
+        probes = dict(zip(paths, probes))
+    rows, skipped, remarks = [], [], Counter()
+    for recording in recordings:
+        probe = probes[recording.path]
+        problem, detail = probe.problem, probe.detail
+        start, end = recording.segment
+        end = min(end, probe.seconds) if recording.fields.get("end", "") == "" else end
+        if not problem and not 0 <= start < end <= probe.seconds + ROUNDING:
+            problem = "segment outside of its recording"
+            detail = f"{start} to {end} s of {probe.seconds} s"
+        if problem:
+            skipped.append(Skipped(recording.id, recording.path, problem, detail))
+            continue
+        remarks[probe.remark] += 1
+        seconds = min(end, probe.seconds) - start
+        row = {"ID": recording.id, "duration": seconds, "wav": recording.path}
+        rows.append({**row, **recording.fields})
     del remarks[""]
     if remarks:
         counts = ", ".join(f"{count} {remark}" for remark, count in sorted(remarks.items()))

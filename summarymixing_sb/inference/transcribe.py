@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from summarymixing_sb.inference.recordings import (
 from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.inference.splitting import batches_by_length
 from summarymixing_sb.inference.streaming import StreamingRecogniser, StreamMeter, summary
+from summarymixing_sb.inference.table import TranscriptTable
 from summarymixing_sb.inference.transcripts import (
     FORMATS,
     Transcript,
@@ -39,6 +41,8 @@ from summarymixing_sb.inference.transcripts import (
     write_transcript,
 )
 
+#: The format whose file is one for all recordings.
+TABLE = "csv"
 # Errors of single recordings; a RuntimeError is torch's, for a rate that it cannot convert, or for
 # too little memory
 FAILURES = (RuntimeError, ValueError, OSError, MemoryError)
@@ -98,8 +102,9 @@ def make_parser():
     add(
         "--format",
         action="append",
-        choices=list(FORMATS),
-        help="of what is written, can be repeated: text (if not given), JSON or subtitles",
+        choices=[*FORMATS, TABLE],
+        help="of what is written, can be repeated: text (if not given), JSON, subtitles; or a "
+        "table of all recordings, which recipes/Folder trains on",
     )
     add("--output", help="folder for a file per recording and format; else standard output")
     add("--decoding", choices=METHODS, default="ctc_greedy", help="(%(default)s)")
@@ -167,7 +172,7 @@ class FilesJob:
         self.paths = find_recordings(options.sources)
         self.formats = list(dict.fromkeys(options.format or ["txt"]))
         several = len(self.paths) * len(self.formats) > 1
-        if options.output is None and several and self.formats != ["txt"]:
+        if options.output is None and several and self.formats not in (["txt"], [TABLE]):
             raise ValueError(
                 f"{len(self.paths)} recording(s) as {', '.join(self.formats)} cannot be told apart "
                 "on standard output: add --output FOLDER"
@@ -180,6 +185,7 @@ class FilesJob:
             _require_writable(self.folder)
         self.names = dict(zip(self.paths, output_names(self.paths)))
         self.seconds = {path: stated_seconds(path) for path in self.paths}
+        self.table = TranscriptTable(self.folder) if TABLE in self.formats else None
         self.decoding = options.decoding
         self.recogniser = Recogniser(
             load_run(options.run, options.device, options.trust),
@@ -197,6 +203,10 @@ class FilesJob:
         int
             How many recordings could not be read.
         """
+        with self.table or nullcontext():
+            return self._do()
+
+    def _do(self):
         started, audio, failed = time.perf_counter(), 0.0, 0
         total = math.ceil(sum(self.seconds.values()))
         bar_format = "{l_bar}{bar}| {n:.0f}/{total} s of sound [{elapsed}<{remaining}]"
@@ -256,8 +266,12 @@ class FilesJob:
         return [pair for path in signals for pair in self._words({path: signals[path]})]
 
     def _write(self, path, transcript):
+        formats = [name for name in self.formats if name != TABLE]
+        if self.table is not None:
+            self.table.write(transcript)
         if self.folder is not None:
-            write_transcript(transcript, self.folder, self.names[path], self.formats)
+            write_transcript(transcript, self.folder, self.names[path], formats)
+        if self.folder is not None or not formats:
             return
         text = FORMATS[self.formats[0]](transcript)
         tqdm.write(text if len(self.paths) == 1 else f"{path}: {text}", end="")

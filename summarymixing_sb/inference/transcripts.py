@@ -223,7 +223,7 @@ def as_srt(transcript):
     hello there
     """
     blocks = []
-    for number, words in enumerate(_cues(transcript.words), 1):
+    for number, words in enumerate(group_words(transcript.words, _fits), 1):
         start, end = words[0].start, min(words[-1].end, words[0].start + CUE_SECONDS)
         lines = "\n".join(_lines(words))
         blocks.append(f"{number}\n{_timestamp(start)} --> {_timestamp(end)}\n{lines}\n")
@@ -253,15 +253,26 @@ def write_transcript(transcript, folder, name, formats):
             stream.write(FORMATS[suffix](transcript))
 
 
-def _cues(words):
-    """Group words that are on the screen at the same time."""
-    cues = []
+def group_words(words, belongs):
+    """Group words that follow each other.
+
+    Parameters
+    ----------
+    words : list of Word
+    belongs : callable
+        From a group, a list of words, and the next word to whether it belongs to it.
+
+    Returns
+    -------
+    list of list of Word
+    """
+    groups = []
     for word in words:
-        if cues and _fits(cues[-1], word):
-            cues[-1].append(word)
+        if groups and belongs(groups[-1], word):
+            groups[-1].append(word)
         else:
-            cues.append([word])
-    return cues
+            groups.append([word])
+    return groups
 
 
 def _fits(cue, word):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import soundfile
 from interruptions import OPTIONS
 from recipe_modules import load_recipe
 from tones import speak, train
+
+from summarymixing_sb.data.batches import ReadWhole
 
 prepare_folder = load_recipe("Folder", "folder_prepare").prepare_folder
 WORDS = ("ABLE", "BAKER", "CHARLIE", "DOG", "DOG")
@@ -135,3 +138,65 @@ def test_trains_and_tests(folder, tmp_path, capsys):
     train("Folder", "conformer_ctc.yaml", folder, tmp_path / "run", **options)
     assert "test: WER" in capsys.readouterr().out
     assert json.loads((tmp_path / "run" / "results" / "test.json").read_text())["utterances"] == 4
+
+
+def test_segments_of_long_recordings(tmp_path):
+    """Trained on and tested to results; each is read where it stands, whatever the format."""
+    draw = np.random.default_rng(1)
+    folder, lines = tmp_path / "mine", ["audio,start,end,text,split,speaker"]
+    folder.mkdir()
+    sounds = {}
+    for place, (split, suffix) in enumerate(
+        (("train", ".wav"), ("train", ".mp3"), ("dev", ".flac"), ("test", ".wav"))
+    ):
+        samples, time = [], 0.0
+        for number in range(12):
+            numbers = draw.integers(0, 4, draw.integers(3, 6))
+            sound = speak(numbers, 0.4)
+            end = "" if number == 11 else f"{time + len(sound) / 16000:.4f}"
+            text = " ".join(WORDS[n] for n in numbers)
+            lines.append(f"{place}{suffix},{time:.4f},{end},{text},{split},s{place}")
+            samples.append(sound)
+            time += len(sound) / 16000
+        sounds[f"{place}{suffix}"] = np.concatenate(samples)
+        soundfile.write(folder / f"{place}{suffix}", sounds[f"{place}{suffix}"], 16000)
+    table = folder / "all.csv"
+    table.write_text("\n".join(lines) + "\n")
+    options = {**OPTIONS, "train_splits": "[train]", "valid_splits": "[dev]"}
+    options |= {"test_splits": "[test]", "table": table, "number_of_epochs": 1}
+    train("Folder", "conformer_ctc.yaml", folder, tmp_path / "run", **options)
+    result = json.loads((tmp_path / "run" / "results" / "test.json").read_text())
+    assert result["utterances"] == 12
+    rows = read(tmp_path / "run" / "save" / "manifests" / "train.csv")
+    assert len(rows) == 24
+    reader = ReadWhole({"sample_rate": 16000})
+    for row in rows:
+        signal = reader(row["wav"], row["start"], row["end"])
+        assert len(signal) == pytest.approx(16000 * float(row["duration"]), abs=1)
+        if row["wav"].endswith(".wav"):
+            first = round(16000 * float(row["start"]))
+            expected = sounds[Path(row["wav"]).name][first : first + len(signal)]
+            assert np.abs(signal.numpy() - expected).max() < 1e-4
+
+
+def test_bad_segments(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", speak([0, 1], 0.5), 16000)
+
+    def prepare(*segments, **options):
+        lines = ["audio\tstart\tend\ttext\tsplit"]
+        lines += [f"a.wav\t{start}\t{end}\tA\t{split}" for start, end, split in segments]
+        (folder / "t.tsv").write_text("\n".join(lines) + "\n")
+        prepare_folder(folder, tmp_path / "save", *SPLITS, folder / "t.tsv", **options)
+
+    good = [("0", "0.3", "train"), ("0.3", "0.6", "dev"), ("0.6", "1", "test")]
+    prepare(*good)
+    with pytest.raises(ValueError, match=r"t\.tsv, line 2: start must be a number of seconds, not"):
+        prepare(("soon", "0.3", "train"), *good[1:])
+    with pytest.raises(ValueError, match="train_splits hold recordings that are evaluated: 1 of"):
+        prepare(("0", "0.4", "train"), *good[1:])
+    prepare(*good, ("1.2", "3", "train"), ("0.2", "0.1", "train"))
+    skipped = read(tmp_path / "save" / "skipped.csv")
+    assert [row["ID"] for row in skipped] == ["a-1200-3000", "a-200-100"]
+    assert all(row["reason"].startswith("segment outside of its recording") for row in skipped)
