@@ -10,7 +10,16 @@ exec((ROOT / "summarymixing_sb" / "version.py").read_text(encoding="utf-8"), ver
 
 DEMO = ["espeakng-loader>=0.2.4"]
 PLOT = ["matplotlib>=3.8"]
-TEST = [*DEMO, *PLOT, "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "tensorboard>=2.15"]
+NORMALIZER = ["whisper-normalizer>=0.1"]
+TEST = [
+    *DEMO,
+    *PLOT,
+    *NORMALIZER,
+    "pytest>=8",
+    "pytest-xdist>=3.6",
+    "ruff>=0.9",
+    "tensorboard>=2.15",
+]
 
 setup(
     name="summarymixing-sb",
@@ -38,6 +47,7 @@ setup(
     ],
     extras_require={
         "demo": DEMO,
+        "normalizer": NORMALIZER,
         "tensorboard": ["tensorboard>=2.15"],
         "test": TEST,
         "plot": PLOT,

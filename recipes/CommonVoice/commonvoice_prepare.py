@@ -97,6 +97,7 @@ def prepare_commonvoice(
         {"dataset": "CommonVoice", "rules": RULES, "language": language, "spelling": spelling},
         complete=() if allow_incomplete_evaluation else {*valid_splits, *test_splits},
         allow_overlap=allow_overlap,
+        annotations={split: str(folder / f"{split}.tsv") for split in splits},
     )
     if unknown:  # empty when there was nothing to prepare
         _report_characters(unknown, language, Path(save_folder) / CHARACTERS_FILE)

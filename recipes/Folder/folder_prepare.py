@@ -107,6 +107,7 @@ def prepare_folder(
         {"dataset": "Folder", "rules": RULES, "columns": [audio_column, text_column]},
         complete=() if allow_incomplete_evaluation else (*valid_splits, *test_splits),
         allow_overlap=allow_overlap,
+        annotations=dict.fromkeys(splits, str(table)) if table else None,
     )
 
 

@@ -22,7 +22,7 @@ from speechbrain.utils.parallel import get_available_cpu_count, parallel_map
 
 from summarymixing_sb.data.audio import probe_audio
 from summarymixing_sb.data.fingerprint import Fingerprint, signature
-from summarymixing_sb.files import atomic_open
+from summarymixing_sb.files import atomic_open, digest
 
 logger = get_logger(__name__)
 
@@ -118,6 +118,7 @@ def write_manifests(
     sample_rate=None,
     complete=(),
     allow_overlap=False,
+    annotations=None,
 ):
     """Write one CSV per manifest, unless the CSV files there are still right.
 
@@ -144,6 +145,9 @@ def write_manifests(
         Splits of which nothing may be skipped, since their scores would change.
     allow_overlap : bool
         Go on where a recording is trained on and evaluated.
+    annotations : dict of str to str, optional
+        The annotation file of each split, where it has one that tells releases of a dataset apart;
+        results note its hash.
 
     Raises
     ------
@@ -198,6 +202,10 @@ def write_manifests(
         [*(f"{name}.csv" for name in manifests), SKIPPED_FILE],
         summary=summary,
         annotated={split: _count(*found) for split, found in annotated.items()},
+        annotations={
+            split: {"file": os.path.basename(file), "sha256": digest(file)}
+            for split, file in (annotations or {}).items()
+        },
     )
 
 
@@ -241,12 +249,39 @@ def annotated_counts(save_folder):
     ValueError
         If the record of it is damaged.
     """
+    return dict(_note(save_folder, "annotated"))
+
+
+def annotation_files(save_folder):
+    """Give the annotation file of each split and its hash, where preparation noted them.
+
+    Parameters
+    ----------
+    save_folder : str or Path
+        Folder that `write_manifests` wrote into.
+
+    Returns
+    -------
+    dict of str to dict of str to str
+        ``file`` and ``sha256`` by split.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `annotated_counts` does.
+    """
+    return dict(_note(save_folder, "annotations", {}))
+
+
+def _note(save_folder, name, *default):
+    """Read a note of the record of a preparation."""
     path = Path(save_folder) / FINGERPRINT_FILE
     if not path.is_file():
         raise FileNotFoundError(f"there is no {path}: no data were prepared in this folder")
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["annotated"])
-    except (ValueError, TypeError, KeyError) as error:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return record.get(name, *default) if default else record[name]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} is damaged: remove it, and prepare the data again") from error
 
 

@@ -5,7 +5,11 @@ from summarymixing_sb.evaluation.environment import (
     peak_memory_mb,
     reset_peak_memory,
 )
-from summarymixing_sb.evaluation.results import write_label_results, write_test_results
+from summarymixing_sb.evaluation.results import (
+    write_label_results,
+    write_test_results,
+    write_utterances,
+)
 from summarymixing_sb.evaluation.scoring import score
 
 __all__ = [
@@ -15,4 +19,5 @@ __all__ = [
     "score",
     "write_label_results",
     "write_test_results",
+    "write_utterances",
 ]

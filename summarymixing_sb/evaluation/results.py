@@ -12,6 +12,7 @@ from speechbrain.utils.metric_stats import ErrorRateStats
 
 from summarymixing_sb.evaluation.bootstrap import error_rate_interval
 from summarymixing_sb.evaluation.environment import environment_record
+from summarymixing_sb.evaluation.normalizers import make_normalizer
 from summarymixing_sb.evaluation.scoring import as_text, score
 from summarymixing_sb.files import atomic_open
 
@@ -45,6 +46,7 @@ def write_test_results(
     hypotheses,
     info,
     more_scores=None,
+    normalizer=None,
 ):
     """Score the words of one test set and write its files, each of them whole or not at all.
 
@@ -57,7 +59,8 @@ def write_test_results(
         (95 %, by bootstrap), ``substitutions``, ``deletions``, ``insertions``, ``words``,
         ``characters``, ``utterances``. From the environment:
         ``versions``, ``commit``, ``machine``, ``date``. From here: ``test_set`` (`name`) and
-        ``real_time_factor`` (decoding seconds per second of audio). And everything in `info`.
+        ``real_time_factor`` (decoding seconds per second of audio) and ``rtfx`` (seconds of audio
+        per second). And everything in `info`.
 
     Parameters
     ----------
@@ -78,6 +81,11 @@ def write_test_results(
         added.
     more_scores : dict, optional
         Other scores of the same test, for the JSON file.
+    normalizer : str, optional
+        Also score normalised texts, see
+        :func:`summarymixing_sb.evaluation.normalizers.make_normalizer`: ``normalizer``,
+        ``wer_normalized`` and ``wer_normalized_interval``. Utterances whose reference is then empty
+        are left out, as the leaderboard does.
 
     Returns
     -------
@@ -98,11 +106,45 @@ def write_test_results(
         words = [[text.split() for text in texts] for texts in (references, hypotheses)]
         scores["wer_interval"] = error_rate_interval(*words)
         scores["cer_interval"] = error_rate_interval(references, hypotheses)
+    if normalizer is not None:
+        scores |= _normalized_scores(references, hypotheses, normalizer)
     missing = [f"decoding.{key}" for key in DECODING_KEYS if key not in info.get("decoding", {})]
     record = _record(name, {**scores, **(more_scores or {})}, info, missing)
     _write_texts(folder, name, ids, references, hypotheses)
     _write_whole(Path(folder) / f"{name}.wer.txt", _alignments(ids, references, hypotheses))
     return _write_record(folder, name, record)
+
+
+def _normalized_scores(references, hypotheses, name):
+    """Score texts after a normaliser."""
+    normalize = make_normalizer(name)
+    pairs = [(normalize(one), normalize(other)) for one, other in zip(references, hypotheses)]
+    kept = [pair for pair in pairs if pair[0].strip()]
+    if not kept:
+        return {"normalizer": name, "wer_normalized": None}
+    references, hypotheses = zip(*kept)
+    words = [[text.split() for text in texts] for texts in (references, hypotheses)]
+    return {
+        "normalizer": name,
+        "wer_normalized": score(references, hypotheses)["wer"],
+        "wer_normalized_interval": error_rate_interval(*words),
+    }
+
+
+def write_utterances(folder, name, rows):
+    """Write a JSON line an utterance, with the keys of the Open ASR Leaderboard and of NeMo.
+
+    Parameters
+    ----------
+    folder : str or Path
+    name : str
+        The test set; ``<name>.jsonl`` is written.
+    rows : iterable of dict
+        ``audio_filepath``, ``duration`` (seconds), ``time`` (seconds of decoding, its share of the
+        batch's by duration), ``text``, ``pred_text``.
+    """
+    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows]
+    _write_whole(Path(folder) / f"{name}.jsonl", "".join(lines))
 
 
 def write_label_results(
@@ -162,7 +204,8 @@ def _record(name, scores, info, missing=()):
     if not info["hours_audio"] > 0:
         raise ValueError(f"info['hours_audio'] must be above 0, not {info['hours_audio']}")
     factor = info["seconds"] / (3600 * info["hours_audio"])
-    made = {"test_set": name, **scores, "real_time_factor": factor, **environment_record()}
+    speed = {"real_time_factor": factor, "rtfx": 1 / factor if factor else None}
+    made = {"test_set": name, **scores, **speed, **environment_record()}
     clash = sorted(made.keys() & info.keys())
     if clash:
         raise ValueError(

@@ -1,7 +1,7 @@
 """Trained runs, loaded from their folders."""
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import huggingface_hub
@@ -38,8 +38,6 @@ class TrainedRun:
     ----------
     folder : Path
         The run's ``output_folder``, or that of an exported model.
-    settings : dict
-        Its hyperparameters, not built.
     hparams : dict
         Its hyperparameters, built.
     modules : dict of str to torch.nn.Module
@@ -54,10 +52,11 @@ class TrainedRun:
     frame_seconds : float
         Time from one frame of the encoder to the next.
     device : torch.device
+    settings : dict
+        Its hyperparameters, not built.
     """
 
     folder: Path
-    settings: dict
     hparams: dict
     modules: dict
     front_end: FrontEnd
@@ -65,6 +64,7 @@ class TrainedRun:
     sample_rate: int
     frame_seconds: float
     device: torch.device
+    settings: dict = field(default_factory=dict)
 
 
 def load_run(folder, device="cpu", trust=False, text=True):
@@ -138,7 +138,6 @@ def load_run(folder, device="cpu", trust=False, text=True):
     )
     return TrainedRun(
         folder=folder,
-        settings=settings,
         hparams=hparams,
         modules=modules,
         front_end=front_end.eval(),
@@ -146,6 +145,7 @@ def load_run(folder, device="cpu", trust=False, text=True):
         sample_rate=rate,
         frame_seconds=hop_ms / 1000 * subsampling_factor(modules["CNN"]),
         device=torch.device(device),
+        settings=settings,
     )
 
 

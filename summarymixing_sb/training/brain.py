@@ -85,11 +85,14 @@ class EncoderBrain(ResumableBrain):
     # Batches
 
     def evaluate_batch(self, batch, stage):
-        """Evaluate a batch, and count how much audio it is."""
+        """Evaluate a batch, and count how much audio it is, and the time of each utterance."""
+        before = self.seconds
         loss = super().evaluate_batch(batch, stage)
-        self.seconds_audio += float(batch.sig.lengths.sum()) * (
-            batch.sig.data.shape[1] / self.hparams.sample_rate
-        )
+        seconds = batch.sig.lengths.double() * (batch.sig.data.shape[1] / self.hparams.sample_rate)
+        total = float(seconds.sum())
+        self.seconds_audio += total
+        for key, own in zip(batch.id, seconds.tolist()):
+            self.times[key] = (self.seconds - before) * own / total
         return loss
 
     def front_end(self, batch, stage):
@@ -127,3 +130,4 @@ class EncoderBrain(ResumableBrain):
         super().on_stage_start(stage, epoch)
         self.ids, self.references, self.hypotheses = [], [], []
         self.seconds_audio = 0.0
+        self.times = {}  # by utterance, in seconds

@@ -1,5 +1,6 @@
 """A whole experiment as a recipe's ``train.py`` runs it: prepare, train, test."""
 
+import gc
 import shlex
 import sys
 from pathlib import Path
@@ -20,13 +21,13 @@ from summarymixing_sb.data.batches import (
     make_dataset,
     read_manifests,
 )
-from summarymixing_sb.data.manifests import annotated_counts
+from summarymixing_sb.data.manifests import annotated_counts, annotation_files
 from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.decoding.language_model import FILE_NAME, LM_FOLDER, SHAPE_FILE
-from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory
+from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory, write_utterances
 from summarymixing_sb.files import keep_copy
 from summarymixing_sb.models.checkpointer import Checkpointer
-from summarymixing_sb.models.front_end import require_subsampling
+from summarymixing_sb.models.front_end import require_subsampling, unwrapped
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
 from summarymixing_sb.training.config import (
     check_settings,
@@ -80,15 +81,28 @@ def run_experiment(argv, prepare):
     ddp_init_group(run_opts)
     with StopSignals() as signals, locked(settings["output_folder"]):
         brain = _run(argv, prepare, task, hparams_file, run_opts, overrides, signals)
-    leave_group()
+    leave_group(brain)
     return brain
 
 
-def leave_group():
-    """End what connects the processes of a run, whose threads may abort Python's exit."""
-    if is_distributed_initialized():
-        ddp_barrier()
-        torch.distributed.destroy_process_group()
+def leave_group(brain):
+    """End what connects the processes of a run.
+
+    A thread of the group may still give tensors back to Python when that ends, which then aborts.
+    The group is gone only once no DistributedDataParallel holds it.
+
+    Parameters
+    ----------
+    brain : speechbrain.Brain
+        Its modules are taken out of DistributedDataParallel.
+    """
+    if not is_distributed_initialized():
+        return
+    for name, module in brain.modules.items():
+        brain.modules[name] = unwrapped(module)
+    ddp_barrier()
+    gc.collect()
+    torch.distributed.destroy_process_group()
 
 
 def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):
@@ -231,10 +245,10 @@ def _test(brain, hparams, split, run):
         brain.test_condition = condition
         reset_peak_memory(brain.device)
         brain.evaluate(test_set, test_loader_kwargs=loading)
-        run_on_main(_write_results, [brain, hparams, split, run])
+        run_on_main(_write_results, [brain, hparams, split, run, data])
 
 
-def _write_results(brain, hparams, split, run):
+def _write_results(brain, hparams, split, run, data):
     """Write what a test gave, log it, and print it in a line."""
     mixers = hparams["attention_type"], hparams.get("decoder_attention_type")
     checkpoints = brain.tested_checkpoints
@@ -243,6 +257,7 @@ def _write_results(brain, hparams, split, run):
         "dataset": Path(run["yaml"]).resolve().parent.name,
         "task": hparams["task"],
         "annotated_utterances": annotated_counts(hparams["manifest_folder"]).get(split),
+        "annotations": annotation_files(hparams["manifest_folder"]).get(split),
         "hours_audio": brain.seconds_audio / 3600,
         "parameters": sum(p.numel() for p in brain.model.parameters()),
         "seconds": brain.seconds,
@@ -259,5 +274,13 @@ def _write_results(brain, hparams, split, run):
     }
     file, summary = brain.write_results(hparams["results_folder"], split, info)
     name = brain.test_name(split)
+    rows = (
+        {
+            **{"audio_filepath": data[key]["wav"], "duration": data[key]["duration"]},
+            **{"time": brain.times[key], "text": reference, "pred_text": hypothesis},
+        }
+        for key, reference, hypothesis in zip(brain.ids, brain.references, brain.hypotheses)
+    )
+    write_utterances(hparams["results_folder"], name, rows)
     hparams["train_logger"].log_stats({"test": name}, test_stats=brain.test_stats)
     print(f"{name}: {summary}, details in {file}")

@@ -267,6 +267,7 @@ KEYS = {
     "test_decoding": _text(""),
     "test_beam_size": _integer(1, used=(("test_decoding", _BEAMS),)),
     "max_batch_length_test": _number(above=0, comment="seconds"),
+    "test_normalizer": _choice("english", "basic", comment="null, english", null=True),
     "test_chunks": Key("", "a list, in [ ]", lambda value: isinstance(value, list)),
     "ctc_weight_decode": _number(0, below=1, used=(("test_decoding", ("joint_beam",)),)),
     "lm_source": _text("null, folder", "a folder with lm.ckpt, or owner/name", null=True),

@@ -119,7 +119,7 @@ def run_language_model(argv, files_of):
         hparams = load_hparams(hparams_file, overrides)
         hparams["checkpointer"] = Checkpointer.adopt(hparams["checkpointer"])
         brain = _run(argv, hparams_file, run_opts, overrides, hparams, found, files, signals)
-    leave_group()
+    leave_group(brain)
     return brain
 
 

@@ -3,10 +3,16 @@
 import json
 import random
 import re
+import sys
 
 import pytest
 
-from summarymixing_sb.evaluation import write_label_results, write_test_results
+from summarymixing_sb.evaluation import (
+    write_label_results,
+    write_test_results,
+    write_utterances,
+)
+from summarymixing_sb.evaluation.normalizers import make_normalizer
 
 INFO = {
     "hours_audio": 0.5,
@@ -147,3 +153,37 @@ def test_counts_are_the_same_in_both_files(tmp_path):
     symbols = re.findall(r"^ *[=SDI](?: *; *[=SDI])* *$", utterances, re.MULTILINE)
     for symbol, count in zip("IDS", split):
         assert sum(line.count(symbol) for line in symbols) == int(count)
+
+
+def test_normalised_scores_stand_beside_the_raw_ones(tmp_path):
+    references = ["MISTER BROWN PAID TWENTY FIVE", "UH"]
+    hypotheses = ["Mr. Brown paid 25", "the"]
+    given = (tmp_path, "test", IDS, references, hypotheses, INFO)
+    record = json.loads(write_test_results(*given, normalizer="english").read_text())
+    assert record["wer"] == 100
+    assert record["normalizer"] == "english"
+    assert record["wer_normalized"] == 0  # and a filler alone is no utterance
+    assert record["rtfx"] == pytest.approx(1 / record["real_time_factor"])
+    record = json.loads(write_test_results(*given, normalizer="basic").read_text())
+    assert record["wer_normalized"] > 0
+    nothing = (tmp_path, "test", ["a"], ["UH"], ["THE"], INFO)
+    record = json.loads(write_test_results(*nothing, normalizer="english").read_text())
+    assert record["wer_normalized"] is None
+
+
+def test_a_normaliser_that_is_not_there(monkeypatch):
+    with pytest.raises(ValueError, match="give english or basic, not 'german'"):
+        make_normalizer("german")
+    monkeypatch.setitem(sys.modules, "whisper_normalizer", None)
+    monkeypatch.delitem(sys.modules, "whisper_normalizer.english", raising=False)
+    with pytest.raises(ValueError, match=r"summarymixing-sb\[normalizer\]"):
+        make_normalizer("english")
+
+
+def test_utterances_as_json_lines(tmp_path):
+    row = {"audio_filepath": "/a/ü.flac", "duration": 1.5, "time": 0.1}
+    row |= {"text": "Ü", "pred_text": ""}
+    write_utterances(tmp_path, "test", [row, row])
+    lines = (tmp_path / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [row, row]
+    assert "ü" in lines[0]

@@ -8,6 +8,8 @@ import soundfile
 from commonvoice_tree import RELEASE_17, row
 from tones import speak, train
 
+from summarymixing_sb.files import digest
+
 WORDS = ("een", "twee", "drie", "vijf", "zes")
 SIZES = {"train": 24, "dev": 4, "test": 6}
 SETTINGS = {
@@ -42,6 +44,8 @@ def corpus(tmp_path):
 def test_from_mp3_to_results(corpus, tmp_path):
     brain = train("CommonVoice", "demo.yaml", corpus, tmp_path / "run", **SETTINGS)
     result = json.loads((tmp_path / "run" / "results" / "test.json").read_text())
+    [table] = corpus.rglob("test.tsv")
+    assert result["annotations"] == {"file": "test.tsv", "sha256": digest(table)}
     assert (result["dataset"], result["task"]) == ("CommonVoice", "asr")
     assert result["utterances"] == result["annotated_utterances"] == SIZES["test"]
     assert result["hours_audio"] == pytest.approx(SIZES["test"] * 1.5 / 3600, rel=0.01)

@@ -95,7 +95,9 @@ def assert_same_weights(one, other):
 def test_attention_model_end_to_end(corpus, tmp_path):
     """The command of the README: files, results, checkpoints."""
     command = [sys.executable, str(RECIPE / "train.py")]
-    command += arguments(corpus, tmp_path, "conformer.yaml", tensorboard=True, **ATTENTION)
+    command += arguments(
+        corpus, tmp_path, "conformer.yaml", tensorboard=True, test_normalizer="english", **ATTENTION
+    )
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -115,6 +117,13 @@ def test_attention_model_end_to_end(corpus, tmp_path):
     assert result["overrides"]["d_model"] == 32
     hypotheses = (tmp_path / "results" / "test-mini.hyp.txt").read_text().splitlines()
     assert len(hypotheses) == SIZES["test-mini"]
+    assert result["wer_normalized"] >= 0
+    lines = (tmp_path / "results" / "test-mini.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["pred_text"] for row in rows] == [line.split("\t")[1] for line in hypotheses]
+    assert sum(row["time"] for row in rows) == pytest.approx(result["seconds"])
+    assert sum(row["duration"] for row in rows) == pytest.approx(3600 * result["hours_audio"])
+    assert all(Path(row["audio_filepath"]).is_file() for row in rows)
     assert "epoch: 1" in (tmp_path / "train_log.txt").read_text()
     assert list((tmp_path / "tensorboard").iterdir())
     assert len(list((tmp_path / "save").glob("CKPT*"))) == 1

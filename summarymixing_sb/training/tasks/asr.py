@@ -6,6 +6,7 @@ from speechbrain.utils.Accuracy import AccuracyStats
 from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.decoding.build import METHODS, build_decoder
 from summarymixing_sb.evaluation import score, write_test_results
+from summarymixing_sb.evaluation.normalizers import make_normalizer
 from summarymixing_sb.lengths import to_relative
 from summarymixing_sb.training.brain import EncoderBrain
 
@@ -35,6 +36,8 @@ class ASRBrain(EncoderBrain):
     @classmethod
     def check_settings(cls, settings):
         """Refuse an unknown way of decoding, or one by an attention decoder that is not there."""
+        if settings.get("test_normalizer") is not None:
+            make_normalizer(settings["test_normalizer"])
         for key in ("valid_decoding", "test_decoding"):
             if settings[key] not in cls.methods:
                 raise ValueError(f"{key}: choose {', '.join(cls.methods)}, not {settings[key]!r}")
@@ -160,8 +163,14 @@ class ASRBrain(EncoderBrain):
             self.references,
             self.hypotheses,
             {**info, "decoding": self.decoding()},
+            normalizer=self.normalizer,
         )
         return file, f"WER {self.test_stats['WER']:.2f} %, CER {self.test_stats['CER']:.2f} %"
+
+    @property
+    def normalizer(self):
+        """Name of the normaliser of the tests, or None; the key is new in 0.2."""
+        return getattr(self.hparams, "test_normalizer", None)
 
     def decoding(self):
         """Describe the decoding of test sets; None for what the method does not use."""

@@ -80,6 +80,7 @@ class SLUBrain(ASRBrain):
             [meaning.sentence for meaning in hypotheses],
             {**info, "decoding": self.decoding()},
             scores,
+            normalizer=self.normalizer,
         )
         summary = f"intent accuracy {scores['intent_accuracy']:.2f} %"
         return file, f"{summary}, SLU-F1 {scores['slu_f1']:.2f} %"
