@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "summarymixing_sb"
 #: From the bottom up; modules of one layer may import each other.
 LAYERS = (
-    ("version", "lengths", "files", "registry"),
+    ("version", "lengths", "files", "hub", "registry"),
     ("pooling",),
     ("mixers",),
     ("encoders",),

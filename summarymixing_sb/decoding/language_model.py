@@ -1,7 +1,6 @@
 """Language models: loading, log-probabilities of whole sequences, and one token at a time."""
 
 import json
-import re
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from speechbrain.lobes.models.transformer.TransformerLM import TransformerLM
 from speechbrain.utils.parameter_transfer import Pretrainer
 
 from summarymixing_sb.files import atomic_open
+from summarymixing_sb.hub import HUB_NAME
 from summarymixing_sb.models.one_token import AttendedTokens, add_part
 
 FILE_NAME = "lm.ckpt"
@@ -17,7 +17,6 @@ FILE_NAME = "lm.ckpt"
 SHAPE_FILE = "lm.json"
 #: Folder beside a run's checkpoints that keeps a language model which came from this machine.
 LM_FOLDER = "language_model"
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def load_language_model(source, make_model, device="cpu"):

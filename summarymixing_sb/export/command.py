@@ -17,20 +17,20 @@ import torch
 from summarymixing_sb.data.targets import Labels
 from summarymixing_sb.decoding.language_model import (
     FILE_NAME,
-    HUB_NAME,
     SHAPE_FILE,
     load_language_model,
 )
 from summarymixing_sb.evaluation import environment_record
 from summarymixing_sb.export.hyperparams import inference_yaml
 from summarymixing_sb.export.model_card import model_card, read_results
-from summarymixing_sb.inference.run import (
+from summarymixing_sb.hub import (
     EXPORT_FILE,
+    HUB_NAME,
     MODEL_FILE,
     NORMALIZER_FILE,
     TOKENIZER_FILE,
-    load_run,
 )
+from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.checkpoints import end_of_epoch
 from summarymixing_sb.models.parts import ModelParts

@@ -4,12 +4,18 @@ import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import huggingface_hub
 import sentencepiece
 import torch
 
 from summarymixing_sb.data.tokenizer import check_tokenizer, fetch_tokenizer, load_tokenizer
-from summarymixing_sb.decoding.language_model import FILE_NAME, HUB_NAME, LM_FOLDER
+from summarymixing_sb.decoding.language_model import FILE_NAME, LM_FOLDER
+from summarymixing_sb.hub import (
+    EXPORT_FILE,
+    MODEL_FILE,
+    NORMALIZER_FILE,
+    TOKENIZER_FILE,
+    find_folder,
+)
 from summarymixing_sb.hyperparameters import load_hparams, read_settings
 from summarymixing_sb.inference.trust import refuse_code
 from summarymixing_sb.lengths import subsampling_factor
@@ -18,9 +24,6 @@ from summarymixing_sb.models.checkpoints import load_average
 from summarymixing_sb.models.front_end import FrontEnd
 from summarymixing_sb.models.parts import ModelParts
 
-#: Files of an exported model; the first is in no run.
-EXPORT_FILE = "config.json"
-MODEL_FILE, NORMALIZER_FILE, TOKENIZER_FILE = "model.ckpt", "normalizer.ckpt", "tokenizer.ckpt"
 # Parts of training alone, which would make files or seed torch when they are built
 NOT_BUILT = ("__set_seed", "checkpointer", "train_logger", "tensorboard")
 REQUIRED = (
@@ -147,36 +150,6 @@ def load_run(folder, device="cpu", trust=False, text=True):
         device=torch.device(device),
         settings=settings,
     )
-
-
-def find_folder(source):
-    """Find a folder of this machine, or fetch one from the Hugging Face hub.
-
-    Parameters
-    ----------
-    source : str or Path
-        A folder, or owner/name where there is no such folder.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is neither.
-    """
-    folder = Path(source).resolve()
-    if folder.is_dir():
-        return folder
-    if not HUB_NAME.fullmatch(str(source)):
-        raise FileNotFoundError(f"there is no folder {folder}; name the output_folder of a run")
-    try:
-        return Path(huggingface_hub.snapshot_download(str(source)))
-    except Exception as error:  # the hub's client raises many unrelated kinds
-        raise FileNotFoundError(
-            f"there is no folder {folder}, and the hub gave no model {source}: {error}"
-        ) from error
 
 
 def _of_export(folder):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from speechbrain.utils.logger import get_logger
 
+from summarymixing_sb.hub import HUB_NAME
 from summarymixing_sb.hyperparameters import load_hparams, read_settings  # noqa: F401
 from summarymixing_sb.training.command_line import parse_command_line  # noqa: F401
 from summarymixing_sb.training.keys import KEYS
@@ -28,7 +29,7 @@ def check_settings(settings, task, given=()):
     Raises
     ------
     FileNotFoundError
-        When `data_folder` or `pretrained_encoder` is no folder.
+        When `data_folder`, `pretrained_model` or `pretrained_encoder` is no folder.
     ValueError
         For an unknown way to average checkpoints, numbers out of range, or what the task refuses.
     """
@@ -37,9 +38,17 @@ def check_settings(settings, task, given=()):
             raise ValueError(problem)
     if not Path(settings["data_folder"]).is_dir():
         raise FileNotFoundError(f"data_folder: there is no folder {settings['data_folder']}")
-    pretrained = settings.get("pretrained_encoder")
-    if pretrained and not Path(pretrained).is_dir():
-        raise FileNotFoundError(f"pretrained_encoder: there is no folder {pretrained}")
+    for key in ("pretrained_model", "pretrained_encoder"):
+        source = settings.get(key)
+        if source and not Path(source).is_dir() and not HUB_NAME.fullmatch(source):
+            raise FileNotFoundError(
+                f"{key}: there is no folder {source}, and it is no name on the hub (owner/name)"
+            )
+    if settings.get("pretrained_model") and settings.get("pretrained_encoder"):
+        raise ValueError(
+            "pretrained_model and pretrained_encoder: give one of them; for the encoder alone, "
+            "pretrained_parts can be [CNN, Transformer.custom_src_module, Transformer.encoder]"
+        )
     if settings["avg_checkpoints_by"] not in ("last", "loss", task.error_key):
         raise ValueError(
             f"avg_checkpoints_by: choose last, loss or {task.error_key}, "

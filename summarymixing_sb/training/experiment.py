@@ -26,6 +26,7 @@ from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.decoding.language_model import FILE_NAME, LM_FOLDER, SHAPE_FILE
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory, write_utterances
 from summarymixing_sb.files import keep_copy
+from summarymixing_sb.hub import find_folder
 from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.front_end import require_subsampling, unwrapped
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
@@ -38,7 +39,7 @@ from summarymixing_sb.training.config import (
 )
 from summarymixing_sb.training.lock import locked
 from summarymixing_sb.training.memory_check import longest_batches
-from summarymixing_sb.training.pretrained import load_pretrained_encoder
+from summarymixing_sb.training.pretrained import ENCODER, freeze, load_pretrained
 from summarymixing_sb.training.schedules import LearningRate
 from summarymixing_sb.training.signals import StopSignals, ignore_stop_signals
 from summarymixing_sb.training.tasks import task_class
@@ -120,6 +121,8 @@ def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):
     _make_folder(hparams, hparams_file, overrides, run_opts)
     identity = model_identity(settings)
     run_on_main(check_same_model, [hparams["checkpointer"], identity])
+    if hparams.get("pretrained_model") and not run_opts.test_only:
+        find_folder(hparams["pretrained_model"])  # on the hub, it is fetched before data are read
 
     run_on_main(prepare, [hparams])
     if targets is None:
@@ -146,6 +149,7 @@ def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):
         checkpointer=checkpointer,
     )
     brain.stop_signals = signals
+    freeze(brain.model, hparams.get("frozen_parts", ()))
     brain.prepare_decoding()
     if not brain.test_only:
         _train(brain, hparams)
@@ -214,13 +218,8 @@ def _train(brain, hparams):
         brain.targets,
         hparams,
     )
-    if hparams.get("pretrained_encoder") and not hparams["checkpointer"].list_checkpoints():
-        load_pretrained_encoder(
-            hparams["pretrained_encoder"],
-            brain.model,
-            hparams["normalize"],
-            hparams["output_folder"],
-        )
+    if not hparams["checkpointer"].list_checkpoints():
+        _start_from_another(brain, hparams)
     workers = {"num_workers": hparams["num_workers"], "worker_init_fn": ignore_stop_signals}
     brain.fit(
         hparams["epoch_counter"],
@@ -233,6 +232,16 @@ def _train(brain, hparams):
         },
         valid_loader_kwargs={"batch_sampler": make_batches(valid_set, hparams, "valid"), **workers},
     )
+
+
+def _start_from_another(brain, hparams):
+    """Take the parameters of another model, where the YAML file names one."""
+    for key in ("pretrained_model", "pretrained_encoder"):
+        if not hparams.get(key):
+            continue
+        parts = ENCODER if key == "pretrained_encoder" else hparams["pretrained_parts"]
+        own = (brain.model, hparams["normalize"], hparams["output_folder"])
+        load_pretrained(key, hparams[key], *own, parts, brain.targets.digest)
 
 
 def _test(brain, hparams, split, run):

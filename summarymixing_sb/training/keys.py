@@ -200,6 +200,14 @@ KEYS = {
     "left_context_chunks_min": _integer(0, used=_LIMITED),
     "left_context_chunks_max": _integer(0, used=_LIMITED),
     "pretrained_encoder": _path("null, or the output_folder", null=True),
+    "pretrained_model": _path("null, or the output_folder", null=True),
+    "pretrained_parts": _list(
+        _text("", "the beginning of names"),
+        comment="null, or list",
+        null=True,
+        used=(("pretrained_model", (True,)),),
+    ),
+    "frozen_parts": _list(_text("", "the beginning of names"), 0),
     # features and augmentation
     "n_fft": _integer(2, comment="samples"),
     "win_length": _integer(1, comment="ms"),
