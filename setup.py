@@ -58,6 +58,7 @@ setup(
             "summarymixing-compare = summarymixing_sb.evaluation.compare:main",
             "summarymixing-export = summarymixing_sb.export.command:main",
             "summarymixing-convert = summarymixing_sb.training.convert:main",
+            "summarymixing-report = summarymixing_sb.report.page:main",
             "summarymixing-score-slurp = summarymixing_sb.evaluation.slurp:main",
         ]
     },

@@ -19,7 +19,7 @@ LAYERS = (
     ("decoding",),
     ("evaluation",),
     ("training", "inference"),
-    ("export",),
+    ("export", "report"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: The path of a class in run folders of earlier versions.
