@@ -11,10 +11,12 @@ exec((ROOT / "summarymixing_sb" / "version.py").read_text(encoding="utf-8"), ver
 DEMO = ["espeakng-loader>=0.2.4"]
 PLOT = ["matplotlib>=3.8"]
 NORMALIZER = ["whisper-normalizer>=0.1"]
+ONNX = ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"]
 TEST = [
     *DEMO,
     *PLOT,
     *NORMALIZER,
+    *ONNX,
     "pytest>=8",
     "pytest-xdist>=3.6",
     "ruff>=0.9",
@@ -48,6 +50,7 @@ setup(
     extras_require={
         "demo": DEMO,
         "normalizer": NORMALIZER,
+        "onnx": ONNX,
         "tensorboard": ["tensorboard>=2.15"],
         "test": TEST,
         "plot": PLOT,

@@ -7,7 +7,6 @@ Letters: B batch, T frames.
 """
 
 import torch
-from speechbrain.dataio.dataio import length_to_mask
 
 
 def from_relative(relative, longest):
@@ -79,7 +78,10 @@ def padding_mask(counts, longest):
     tensor([[False, False, False],
             [False,  True,  True]])
     """
-    return None if counts is None else ~length_to_mask(counts, max_len=longest).bool()
+    if counts is None:
+        return None
+    # not SpeechBrain's length_to_mask, which a traced graph keeps for one batch size alone
+    return torch.arange(longest, device=counts.device) >= counts[:, None]
 
 
 def feature_frames(samples, hop):

@@ -23,6 +23,7 @@ from summarymixing_sb.decoding.language_model import (
 from summarymixing_sb.evaluation import environment_record
 from summarymixing_sb.export.hyperparams import inference_yaml
 from summarymixing_sb.export.model_card import model_card, read_results
+from summarymixing_sb.export.onnx import export_onnx
 from summarymixing_sb.hub import (
     EXPORT_FILE,
     HUB_NAME,
@@ -30,6 +31,7 @@ from summarymixing_sb.hub import (
     NORMALIZER_FILE,
     TOKENIZER_FILE,
 )
+from summarymixing_sb.inference.onnx import INT8_FILE, ONNX_FILE
 from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.checkpoints import end_of_epoch
@@ -63,6 +65,8 @@ def main(argv=None):
     parser.add_argument("folder", metavar="FOLDER", help="new folder")
     parser.add_argument("--name", help="of the model in its card (name of FOLDER, or of --push)")
     parser.add_argument("--licence", default="other", help="as the hub names it (%(default)s)")
+    parser.add_argument("--onnx", action="store_true", help=f"also write {ONNX_FILE}")
+    parser.add_argument("--int8", action="store_true", help=f"also write it and {INT8_FILE}")
     parser.add_argument("--push", metavar="OWNER/NAME", help="also upload it to the hub")
     parser.add_argument("--private", action="store_true", help="upload where nobody else sees it")
     parser.add_argument(
@@ -75,7 +79,15 @@ def main(argv=None):
         if options.push and not HUB_NAME.fullmatch(options.push):
             raise ValueError(f"--push: give owner/name, not {options.push!r}")
         name = options.name or options.push or Path(options.folder).resolve().name
-        export(options.run, options.folder, name, options.licence, options.trust)
+        export(
+            options.run,
+            options.folder,
+            name,
+            options.licence,
+            options.trust,
+            onnx=options.onnx or options.int8,
+            int8=options.int8,
+        )
         print(f"{options.folder}: {', '.join(sorted(os.listdir(options.folder)))}")
         if options.push:
             print(push(options.folder, options.push, options.private))
@@ -85,7 +97,7 @@ def main(argv=None):
     return 0
 
 
-def export(run_folder, folder, name, licence="other", trust=False):
+def export(run_folder, folder, name, licence="other", trust=False, onnx=False, int8=False):
     """Make the folder of a model, whole or not at all.
 
     Parameters
@@ -100,6 +112,8 @@ def export(run_folder, folder, name, licence="other", trust=False):
         In its card, as the hub names licences.
     trust : bool
         See :func:`summarymixing_sb.inference.run.load_run`.
+    onnx, int8 : bool
+        Also write graphs for onnxruntime, see :mod:`summarymixing_sb.export.onnx`.
 
     Raises
     ------
@@ -119,6 +133,8 @@ def export(run_folder, folder, name, licence="other", trust=False):
         made = Path(temporary) / folder.name
         made.mkdir()
         _write(run, made, name, licence)
+        if onnx:
+            export_onnx(run, made, int8)
         if folder.exists():
             folder.rmdir()
         os.replace(made, folder)

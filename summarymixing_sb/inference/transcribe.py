@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from tqdm import tqdm
 
 from summarymixing_sb.data.audio import decode_audio
 from summarymixing_sb.decoding.build import METHODS
+from summarymixing_sb.inference.onnx import FILES, OnnxRecogniser
 from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.recordings import (
     STANDARD_INPUT,
@@ -128,6 +130,11 @@ def make_parser():
         help="cpu, cuda or cuda:0; if not given, a GPU where there is one (%(default)s)",
     )
     add(
+        "--onnx",
+        choices=list(FILES),
+        help="run the graph of an exported model by onnxruntime, on the CPU",
+    )
+    add(
         "--streaming",
         type=int,
         metavar="CHUNK_MS",
@@ -187,12 +194,14 @@ class FilesJob:
         self.seconds = {path: stated_seconds(path) for path in self.paths}
         self.table = TranscriptTable(self.folder) if TABLE in self.formats else None
         self.decoding = options.decoding
-        self.recogniser = Recogniser(
-            load_run(options.run, options.device, options.trust),
-            options.decoding,
-            options.window,
-            options.overlap,
-            options.batch_seconds,
+        run = load_run(options.run, "cpu" if options.onnx else options.device, options.trust)
+        make = partial(OnnxRecogniser, precision=options.onnx) if options.onnx else Recogniser
+        self.recogniser = make(
+            run,
+            decoding=options.decoding,
+            window=options.window,
+            overlap=options.overlap,
+            batch_seconds=options.batch_seconds,
         )
 
     def do(self):
@@ -292,9 +301,10 @@ class StreamingJob:
     """
 
     def __init__(self, options):
-        if options.format or options.output is not None or options.min_score:
+        if options.format or options.output is not None or options.min_score or options.onnx:
             raise ValueError(
-                "--streaming writes text to standard output: no --format, --output or --min_score"
+                "--streaming writes text to standard output: no --format, --output, --min_score or "
+                "--onnx"
             )
         if options.sources == [STANDARD_INPUT]:
             self.sources = [STANDARD_INPUT]

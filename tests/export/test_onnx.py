@@ -1,0 +1,77 @@
+"""ONNX graphs of exported models: equal to the model at any batch and length; what is refused."""
+
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tone_words import RATE, speak
+
+from summarymixing_sb.export.command import main
+from summarymixing_sb.inference.onnx import OnnxModel, OnnxRecogniser
+from summarymixing_sb.inference.recogniser import Recogniser
+from summarymixing_sb.inference.run import load_run
+from summarymixing_sb.inference.transcribe import main as transcribe
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+@pytest.fixture(scope="module")
+def exported(trained_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("onnx") / "tones"
+    assert main([str(trained_run), str(folder), "--int8"]) == 0
+    return folder
+
+
+def test_log_probabilities_are_the_models(exported):
+    """Of batches and lengths other than those that were traced, alone and in a batch."""
+    run = load_run(exported)
+    words = (["ABLE"], ["DOG", "FOX", "ABLE", "BAKER", "FOX"], ["FOX", "DOG"])
+    signals = [torch.from_numpy(speak(said)).float() for said in words]
+    expected = [encoding.log_probs for encoding in Recogniser(run).encode(signals)]
+    for precision, tolerance in (("float32", 1e-3), ("int8", 1.0)):
+        recogniser = OnnxRecogniser(run, precision)
+        together = [encoding.log_probs for encoding in recogniser.encode(signals)]
+        for signal, wanted, found in zip(signals, expected, together):
+            [alone] = recogniser.encode([signal])
+            assert wanted.shape == found.shape == alone.log_probs.shape
+            assert (wanted - found).abs().max() < tolerance
+            if precision == "float32":
+                assert (wanted - alone.log_probs).abs().max() < tolerance
+        assert [[word.word for word in found] for found in recogniser.transcribe(signals)] == [
+            *map(list, words)
+        ]
+
+
+def test_the_command(exported, trained_run, tmp_path, capsys):
+    file = tmp_path / "words.wav"
+    soundfile.write(file, speak(["ABLE", "FOX"]), RATE)
+    for options in ([], ["--decoding", "ctc_prefix_beam"], ["--window", "5", "--overlap", "1"]):
+        assert transcribe([str(exported), str(file), "--onnx", "int8", *options]) == 0
+        assert capsys.readouterr().out == "ABLE FOX\n"
+    for arguments, message in (
+        ([exported, file, "--onnx", "int8", "--decoding", "joint_beam"], "in no ONNX graph"),
+        ([trained_run, file, "--onnx", "float32"], "export the run with summarymixing-export"),
+        ([exported, file, "--onnx", "int8", "--streaming", "80"], "no --format"),
+    ):
+        assert transcribe([*map(str, arguments)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_bad_input(exported, trained_run, tmp_path, monkeypatch, capsys):
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(b"no graph")
+    with pytest.raises(ValueError, match=r"damaged\.onnx cannot be run"):
+        OnnxModel(damaged)
+    model = OnnxModel(exported / "model.onnx", threads=1)
+    log_probs, frames = model(np.zeros((1, 16000), np.float32), np.array([16000]))
+    assert log_probs.shape[1] == frames[0]
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    assert main([str(trained_run), str(tmp_path / "new"), "--onnx"]) == 2
+    assert "summarymixing-sb[onnx]" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ValueError, match="needs the package onnxruntime"):
+        OnnxModel(exported / "model.onnx")
