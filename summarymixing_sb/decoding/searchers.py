@@ -5,13 +5,13 @@ Letters: B batch, T frames, D model width, V vocabulary.
 
 import torch
 from speechbrain.decoders import (
-    CTCBeamSearcher,
     S2STransformerBeamSearcher,
     ScorerBuilder,
     ctc_greedy_decode,
 )
 
 from summarymixing_sb.decoding.language_model import sequence_log_probs
+from summarymixing_sb.decoding.prefix_beam import PrefixBeamSearch
 from summarymixing_sb.decoding.scorers import CTCScorer, language_model_scorer
 from summarymixing_sb.decoding.text import Detokenizer
 from summarymixing_sb.lengths import to_relative
@@ -22,9 +22,6 @@ from summarymixing_sb.models.front_end import unwrapped
 # make the time depend on how sure the model is, not on the vocabulary.
 MIN_PIECE_LOG_PROB = -5.0
 MIN_BEAM_LOG_PROB = -10.0
-
-# Unicode's private use planes: one character per piece, none of them white space
-FIRST_SYMBOL = 0xF0000
 
 
 class Decoder:
@@ -86,14 +83,10 @@ class CTCPrefixBeam(Decoder):
 
     The total of a sequence is ``log p_ctc + lm_weight * log p_lm``.
 
-    Of SpeechBrain's two searches in Python, `CTCBeamSearcher` is taken: with SentencePiece,
-    `CTCPrefixBeamSearcher` does not merge hypotheses across a word boundary, and so splits their
-    probability. The search sees each piece as one private character instead of its text: what comes
-    back is then exactly a piece sequence, for every kind of SentencePiece model (byte pieces,
-    pieces with a space inside).
+    SpeechBrain's searches take one utterance after the other, and piece by piece in Python.
     """
 
-    def __init__(self, tokenizer, values, beam_size, lm=None):
+    def __init__(self, tokenizer, values, beam_size, lm=None, hotwords=None):
         super().__init__(tokenizer)
         self.lm = lm
         if lm is not None:
@@ -103,53 +96,13 @@ class CTCPrefixBeam(Decoder):
                 "eos_index": values["eos_index"],
                 "temperature": values["lm_temperature"],
             }
-        blank_index = values["blank_index"]
-        symbols = [chr(FIRST_SYMBOL + index) for index in range(tokenizer.get_piece_size())]
-        self.searcher = CTCBeamSearcher(
-            blank_index=blank_index,
-            vocab_list=symbols,
-            # the search asks for a space, and none of these characters is one: blank is never text
-            space_token=symbols[blank_index],
-            beam_size=beam_size,
-            topk=1 if lm is None else beam_size,
-            token_prune_min_logp=MIN_PIECE_LOG_PROB,
-            beam_prune_logp=MIN_BEAM_LOG_PROB,
-            # would drop hypotheses that end alike, whatever they begin with
-            prune_history=False,
-            # 1 skips no frame: a skipped blank would merge the equal pieces on its two sides
-            blank_skip_threshold=1.0,
+        self.search = PrefixBeamSearch(
+            values["blank_index"], beam_size, MIN_PIECE_LOG_PROB, MIN_BEAM_LOG_PROB, hotwords
         )
 
     def decode(self, encoded, log_probs, frames):
         """Decode, see :class:`Decoder`."""
         return [self._choose(found) for found in self.search(log_probs, frames)]
-
-    def search(self, log_probs, frames):
-        """Find the best piece sequences of each utterance.
-
-        Parameters
-        ----------
-        log_probs : torch.Tensor
-            (B, T, V).
-        frames : torch.Tensor
-            (B,).
-
-        Returns
-        -------
-        list of list of (list of int, float)
-            Per utterance, best first: pieces and the log-probability that CTC gives them.
-        """
-        utterances = log_probs.detach().float().cpu().numpy()
-        # frame counts go in as integers: the search's own conversion from relative lengths rounds
-        # down and loses a frame
-        found = [self.searcher.decode_log_probs(*pair) for pair in zip(utterances, frames.tolist())]
-        return [
-            [
-                ([ord(symbol) - FIRST_SYMBOL for symbol in h.text], float(h.score))
-                for h in hypotheses
-            ]
-            for hypotheses in found
-        ]
 
     def _choose(self, found):
         """Choose among the sequences of one utterance."""

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from summarymixing_sb.data.audio import decode_audio
 from summarymixing_sb.decoding.build import METHODS
+from summarymixing_sb.decoding.hotwords import Hotwords
 from summarymixing_sb.inference.onnx import FILES, OnnxRecogniser
 from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.recordings import (
@@ -129,6 +130,13 @@ def make_parser():
         default="cuda" if torch.cuda.is_available() else "cpu",
         help="cpu, cuda or cuda:0; if not given, a GPU where there is one (%(default)s)",
     )
+    add("--hotwords", metavar="FILE", help="phrases to prefer, one a line, with ctc_prefix_beam")
+    add(
+        "--hotword_boost",
+        type=float,
+        default=4.0,
+        help="what each of them adds to the log-probability of a text (%(default)s)",
+    )
     add(
         "--onnx",
         choices=list(FILES),
@@ -202,6 +210,7 @@ class FilesJob:
             window=options.window,
             overlap=options.overlap,
             batch_seconds=options.batch_seconds,
+            hotwords=_hotwords(options, run.tokenizer),
         )
 
     def do(self):
@@ -301,10 +310,11 @@ class StreamingJob:
     """
 
     def __init__(self, options):
-        if options.format or options.output is not None or options.min_score or options.onnx:
+        refused = ("format", "output", "min_score", "onnx", "hotwords")
+        if any(getattr(options, name) for name in refused):
             raise ValueError(
-                "--streaming writes text to standard output: no --format, --output, --min_score or "
-                "--onnx"
+                "--streaming writes text to standard output, greedily: no --format, --output, "
+                "--min_score, --onnx or --hotwords"
             )
         if options.sources == [STANDARD_INPUT]:
             self.sources = [STANDARD_INPUT]
@@ -421,6 +431,22 @@ def _require_writable(folder):
             pass
     except OSError as error:
         raise OSError(f"--output: nothing can be written into {folder}: {error}") from error
+
+
+def _hotwords(options, tokenizer):
+    """Read the phrases that the search shall prefer, if there are any."""
+    if options.hotwords is None:
+        return None
+    if not math.isfinite(options.hotword_boost):
+        raise ValueError(f"--hotword_boost must be a number, not {options.hotword_boost}")
+    try:
+        lines = Path(options.hotwords).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"--hotwords: {options.hotwords} is not UTF-8 text: {error}") from error
+    phrases = [line for line in lines if line.strip()]
+    if not phrases:
+        raise ValueError(f"--hotwords: {options.hotwords} names no phrase")
+    return Hotwords(phrases, tokenizer, options.hotword_boost)
 
 
 def _device(name):

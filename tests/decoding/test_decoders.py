@@ -161,7 +161,7 @@ def test_prefix_beam_sums_paths_that_greedy_does_not(bpe):
     frames = torch.tensor([2])
     assert greedy(None, log_probs, frames) == [[]]
     assert beam(None, log_probs, frames) == [[piece]]
-    ((ids, score),) = beam.search(log_probs, frames)[0]
+    ids, score = beam.search(log_probs, frames)[0][0]
     assert ids == [piece]
     assert score == pytest.approx(math.log(0.64), abs=1e-5)
 

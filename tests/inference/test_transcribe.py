@@ -285,3 +285,30 @@ def test_a_reader_that_closes(trained_run, recordings, tmp_path):
     assert process.returncode == 1
     assert "Traceback" not in errors
     assert "RuntimeWarning" not in errors
+
+
+def test_hotwords(trained_run, tmp_path, capsys):
+    """A boost beyond all measure spoils the text; what cannot be is refused by name."""
+    file = tmp_path / "words.wav"
+    soundfile.write(file, speak(["ABLE", "FOX"]), 16000)
+    words = tmp_path / "words.txt"
+    words.write_text("DOG\n\nFOX\n")
+    arguments = [str(trained_run), str(file), "--hotwords", str(words)]
+    beam = ["--decoding", "ctc_prefix_beam"]
+    assert main([*arguments, *beam]) == 0
+    assert capsys.readouterr().out == "ABLE FOX\n"
+    assert main([*arguments, *beam, "--hotword_boost", "1000"]) == 0
+    assert capsys.readouterr().out != "ABLE FOX\n"
+    bad = tmp_path / "bad.txt"
+    bad.write_text("ZEBRA\n")
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n")
+    for options, message in (
+        (arguments, "hotwords need ctc_prefix_beam, not ctc_greedy"),
+        ([*arguments[:3], str(bad), *beam], "hotword 'ZEBRA': the tokenizer cannot spell it"),
+        ([*arguments[:3], str(empty), *beam], "names no phrase"),
+        ([*arguments[:3], str(tmp_path / "no.txt"), *beam], "No such file"),
+        ([*arguments, "--streaming", "80"], "--hotwords"),
+    ):
+        assert main(options) == 2
+        assert message in capsys.readouterr().err
