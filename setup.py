@@ -12,7 +12,9 @@ DEMO = ["espeakng-loader>=0.2.4"]
 PLOT = ["matplotlib>=3.8"]
 NORMALIZER = ["whisper-normalizer>=0.1"]
 ONNX = ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"]
+NGRAM = ["arpa>=0.1.0b4"]
 TEST = [
+    *NGRAM,
     *DEMO,
     *PLOT,
     *NORMALIZER,
@@ -49,6 +51,7 @@ setup(
     ],
     extras_require={
         "demo": DEMO,
+        "ngram": NGRAM,
         "normalizer": NORMALIZER,
         "onnx": ONNX,
         "tensorboard": ["tensorboard>=2.15"],

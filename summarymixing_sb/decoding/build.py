@@ -10,7 +10,7 @@ from summarymixing_sb.decoding.searchers import CTCGreedy, CTCPrefixBeam, JointB
 METHODS = ("ctc_greedy", "ctc_prefix_beam", "joint_beam")
 
 
-def build_decoder(method, hparams, modules, tokenizer, stage="test", lm=None, hotwords=None):
+def build_decoder(method, hparams, modules, tokenizer, stage="test", lm=None, fusions=()):
     """Build the decoder that the hyperparameters describe.
 
     Parameters
@@ -33,7 +33,7 @@ def build_decoder(method, hparams, modules, tokenizer, stage="test", lm=None, ho
         `test_beam_size` and the language model.
     lm : torch.nn.Module, optional
         The language model, where it is loaded already; else `lm_source` says where it is.
-    hotwords : summarymixing_sb.decoding.hotwords.Hotwords, optional
+    fusions : sequence of Hotwords or Ngram
         For ``ctc_prefix_beam`` alone.
 
     Returns
@@ -55,8 +55,8 @@ def build_decoder(method, hparams, modules, tokenizer, stage="test", lm=None, ho
         raise ValueError(f"unknown decoding method {method!r}: choose one of {', '.join(METHODS)}")
     if stage not in ("valid", "test"):
         raise ValueError(f"unknown stage {stage!r}: choose valid or test")
-    if hotwords is not None and method != "ctc_prefix_beam":
-        raise ValueError(f"hotwords need ctc_prefix_beam, not {method}")
+    if fusions and method != "ctc_prefix_beam":
+        raise ValueError(f"hotwords and n-grams need ctc_prefix_beam, not {method}")
     values = _Hparams(hparams, method)
     use_lm = stage == "test" and (lm is not None or values.get("lm_source") is not None)
     if method == "ctc_greedy":
@@ -78,7 +78,7 @@ def build_decoder(method, hparams, modules, tokenizer, stage="test", lm=None, ho
     if use_lm and lm is None:
         lm = _language_model(values, modules, tokenizer)
     if method == "ctc_prefix_beam":
-        return CTCPrefixBeam(tokenizer, values, values[beam_key], lm, hotwords)
+        return CTCPrefixBeam(tokenizer, values, values[beam_key], lm, fusions)
     if values[beam_key] > tokenizer.get_piece_size():
         raise ValueError(
             f"{beam_key}: a joint_beam of {values[beam_key]} cannot be wider than the vocabulary "

@@ -34,7 +34,7 @@ class Hotwords:
         self.boost = boost
         patterns = [_pattern(phrase, tokenizer) for phrase in phrases]
         self._build(sorted(set(patterns)))
-        texts = [_text(tokenizer, index) for index in range(tokenizer.get_piece_size())]
+        texts = piece_texts(tokenizer)
         states, size = len(self.depth), len(texts)
         self.next = torch.zeros(states, size, dtype=torch.int64)
         self.gain = torch.zeros(states, size, dtype=torch.float64)
@@ -126,7 +126,21 @@ def _pattern(phrase, tokenizer):
     return "".join(WORD_BOUNDARY + word for word in words)
 
 
-def _text(tokenizer, index):
-    """Give the text of a piece, with word boundaries."""
-    silent = tokenizer.is_control(index) or tokenizer.is_unknown(index)
-    return "" if silent or tokenizer.is_byte(index) else tokenizer.id_to_piece(index)
+def piece_texts(tokenizer):
+    """Give the text of every piece, with word boundaries.
+
+    Parameters
+    ----------
+    tokenizer : sentencepiece.SentencePieceProcessor
+
+    Returns
+    -------
+    list of str
+        Empty for control and unknown pieces and for bytes.
+    """
+    return [
+        ""
+        if tokenizer.is_control(index) or tokenizer.is_unknown(index) or tokenizer.is_byte(index)
+        else tokenizer.id_to_piece(index)
+        for index in range(tokenizer.get_piece_size())
+    ]

@@ -1,4 +1,4 @@
-"""CTC prefix beam search of whole batches, with hotwords.
+"""CTC prefix beam search of whole batches, with hotwords and n-grams.
 
 Letters: B batch, T frames, K beams of an utterance, C pieces that a frame offers, V vocabulary.
 """
@@ -26,7 +26,7 @@ class PrefixBeamSearch:
         A frame offers the pieces above this log-probability, and its best one.
     min_beam : float
         A sequence survives within this of the best one.
-    hotwords : summarymixing_sb.decoding.hotwords.Hotwords, optional
+    fusions : sequence of summarymixing_sb.decoding.hotwords.Hotwords or Ngram
         Their scores are added to those of CTC.
 
     Examples
@@ -40,10 +40,10 @@ class PrefixBeamSearch:
     [([1], -0.288), ([], -1.386)]
     """
 
-    def __init__(self, blank_index, beam_size, min_piece=-5.0, min_beam=-10.0, hotwords=None):
+    def __init__(self, blank_index, beam_size, min_piece=-5.0, min_beam=-10.0, fusions=()):
         self.blank_index, self.beam_size = blank_index, beam_size
         self.min_piece, self.min_beam = min_piece, min_beam
-        self.hotwords = hotwords
+        self.fusions = tuple(fusions)
 
     @torch.no_grad()
     def __call__(self, log_probs, frames):
@@ -59,7 +59,7 @@ class PrefixBeamSearch:
         Returns
         -------
         list of list of (list of int, float)
-            Per utterance, best first: pieces, and their log-probability (with that of hotwords).
+            Per utterance, best first: pieces, and their log-probability (with what fusions add).
         """
         log_probs = log_probs.double()
         frames = frames.to(log_probs.device)
@@ -68,7 +68,7 @@ class PrefixBeamSearch:
         pieces[..., self.blank_index] = -torch.inf
         offered = (pieces > self.min_piece).sum(-1).masked_fill(self._behind(frames, times), 0)
         most = offered.amax(0).clamp(min=1).tolist()  # of each frame; the device is waited for once
-        beams = _first_beams(batch, self.beam_size, log_probs.device)
+        beams = _first_beams(batch, self.beam_size, len(self.fusions), log_probs.device)
         steps = []
         for time in range(int(frames.max()) if batch else 0):
             values, tokens = pieces[:, time].topk(min(most[time], pieces.size(-1) - 1))
@@ -93,11 +93,11 @@ class PrefixBeamSearch:
         again = tokens[:, None] == beams.last[..., None]  # (B, K, C)
         extended = torch.where(again, beams.blank[..., None], total[..., None]) + values[:, None]
         code = beams.code[..., None] * _MULTIPLIER + tokens[:, None] + 1
-        bonus, state = beams.bonus, beams.state
-        more = torch.zeros_like(extended)
-        next_state = torch.zeros_like(code)
-        if self.hotwords is not None:
-            more, next_state = self.hotwords.extend(state, tokens)
+        bonus = beams.bonus[..., None].expand_as(extended)
+        states = {}
+        for place, fusion in enumerate(self.fusions):
+            gain, states[f"state{place}"] = fusion.extend(getattr(beams, f"state{place}"), tokens)
+            bonus = bonus + gain
         # what makes a sequence that is there already is added to that
         same = code[..., None] == beams.code[:, None, None]  # (B, K, C, K)
         merged = extended[..., None].masked_fill(~same, -torch.inf).flatten(1, 2)
@@ -113,8 +113,8 @@ class PrefixBeamSearch:
             "token": joined(stay_token, extended),
             "code": joined(beams.code, code),
             "last": joined(beams.last, tokens[:, None].expand_as(code)),
-            "bonus": joined(bonus, bonus[..., None] + more),
-            "state": joined(state, next_state),
+            "bonus": joined(beams.bonus, bonus),
+            **{name: joined(getattr(beams, name), state) for name, state in states.items()},
         }
         score = torch.logaddexp(found["blank"], found["token"]) + found["bonus"]
         best, kept = score.topk(self.beam_size, dim=1)
@@ -142,8 +142,8 @@ class PrefixBeamSearch:
     def _trace(self, beams, steps):
         """Read the pieces of each beam back from the last frame to the first."""
         scores = torch.logaddexp(beams.blank, beams.token) + beams.bonus
-        if self.hotwords is not None:
-            scores = scores + self.hotwords.finish(beams.state)
+        for place, fusion in enumerate(self.fusions):
+            scores = scores + fusion.finish(getattr(beams, f"state{place}"))
         batch, size = scores.shape
         place = torch.arange(size, device=scores.device).expand(batch, size)
         written = []
@@ -164,7 +164,7 @@ class PrefixBeamSearch:
         return results
 
 
-def _first_beams(batch, size, device):
+def _first_beams(batch, size, fusions, device):
     """Make the beams before the first frame: the empty sequence, and places that are not taken.
 
     Returns
@@ -172,7 +172,7 @@ def _first_beams(batch, size, device):
     types.SimpleNamespace
         Each value is (B, K). ``blank`` and ``token``: log-probability of the paths that end with a
         blank, or with the last piece. ``code`` and ``last``: a number for the sequence, and its
-        last piece, -1 for none. ``bonus`` and ``state``: score and state of hotwords.
+        last piece, -1 for none. ``bonus`` and ``state0`` and so on: score and states of fusions.
     """
     zeros = torch.zeros(batch, size, dtype=torch.float64, device=device)
     whole = torch.zeros(batch, size, dtype=torch.int64, device=device)
@@ -180,4 +180,5 @@ def _first_beams(batch, size, device):
     blank[:, 0] = 0.0
     code = -torch.arange(size, device=device).expand(batch, size)
     values = {"blank": blank, "token": zeros - torch.inf, "code": code, "last": whole - 1}
-    return SimpleNamespace(**values, bonus=zeros, state=whole)
+    states = {f"state{place}": whole for place in range(fusions)}
+    return SimpleNamespace(**values, bonus=zeros, **states)

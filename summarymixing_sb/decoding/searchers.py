@@ -86,7 +86,7 @@ class CTCPrefixBeam(Decoder):
     SpeechBrain's searches take one utterance after the other, and piece by piece in Python.
     """
 
-    def __init__(self, tokenizer, values, beam_size, lm=None, hotwords=None):
+    def __init__(self, tokenizer, values, beam_size, lm=None, fusions=()):
         super().__init__(tokenizer)
         self.lm = lm
         if lm is not None:
@@ -97,7 +97,7 @@ class CTCPrefixBeam(Decoder):
                 "temperature": values["lm_temperature"],
             }
         self.search = PrefixBeamSearch(
-            values["blank_index"], beam_size, MIN_PIECE_LOG_PROB, MIN_BEAM_LOG_PROB, hotwords
+            values["blank_index"], beam_size, MIN_PIECE_LOG_PROB, MIN_BEAM_LOG_PROB, fusions
         )
 
     def decode(self, encoded, log_probs, frames):

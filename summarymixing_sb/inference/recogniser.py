@@ -61,8 +61,8 @@ class Recogniser:
         Seconds that neighbouring windows share.
     batch_seconds : float
         Seconds of audio, padding included, that are encoded or decoded together.
-    hotwords : summarymixing_sb.decoding.hotwords.Hotwords, optional
-        Phrases that ``ctc_prefix_beam`` prefers.
+    fusions : sequence of summarymixing_sb.decoding.hotwords.Hotwords or Ngram
+        What scores the texts of ``ctc_prefix_beam`` besides.
 
     Raises
     ------
@@ -77,7 +77,7 @@ class Recogniser:
         window=None,
         overlap=4.0,
         batch_seconds=60.0,
-        hotwords=None,
+        fusions=(),
     ):
         if not 0 < batch_seconds < math.inf:
             raise ValueError(f"batch_seconds must be above 0, not {batch_seconds}")
@@ -91,7 +91,7 @@ class Recogniser:
                 f"{run.frame_seconds} s, not {window} s"
             )
         self.run = run
-        self.decoder = _build_decoder(decoding, run, hotwords)
+        self.decoder = _build_decoder(decoding, run, fusions)
         self.window, self.overlap, self.batch_seconds = window, overlap, batch_seconds
         self.frame_samples = round(run.frame_seconds * run.sample_rate)
 
@@ -223,7 +223,7 @@ class Recogniser:
         ]
 
 
-def _build_decoder(method, run, hotwords):
+def _build_decoder(method, run, fusions):
     """Build the decoder of the run's tests, as far as CTC can find the times of its words."""
     hparams = run.hparams
     if method == "ctc_greedy":  # the default, also for a run that was tested with one
@@ -233,4 +233,4 @@ def _build_decoder(method, run, hotwords):
             "joint_beam needs a ctc_weight_decode above 0 here, since CTC finds the times of its "
             "words; decode with ctc_greedy or ctc_prefix_beam"
         )
-    return build_decoder(method, hparams, run.modules, run.tokenizer, hotwords=hotwords)
+    return build_decoder(method, hparams, run.modules, run.tokenizer, fusions=fusions)

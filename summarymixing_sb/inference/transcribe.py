@@ -24,6 +24,7 @@ from tqdm import tqdm
 from summarymixing_sb.data.audio import decode_audio
 from summarymixing_sb.decoding.build import METHODS
 from summarymixing_sb.decoding.hotwords import Hotwords
+from summarymixing_sb.decoding.ngram import Ngram
 from summarymixing_sb.inference.onnx import FILES, OnnxRecogniser
 from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.recordings import (
@@ -137,6 +138,9 @@ def make_parser():
         default=4.0,
         help="what each of them adds to the log-probability of a text (%(default)s)",
     )
+    add("--ngram", metavar="FILE", help="ARPA file of words, with ctc_prefix_beam")
+    add("--ngram_weight", type=float, default=0.5, help="(%(default)s)")
+    add("--word_bonus", type=float, default=1.0, help="for each word, with --ngram (%(default)s)")
     add(
         "--onnx",
         choices=list(FILES),
@@ -210,7 +214,7 @@ class FilesJob:
             window=options.window,
             overlap=options.overlap,
             batch_seconds=options.batch_seconds,
-            hotwords=_hotwords(options, run.tokenizer),
+            fusions=[*_hotwords(options, run.tokenizer), *_ngram(options, run.tokenizer)],
         )
 
     def do(self):
@@ -310,11 +314,11 @@ class StreamingJob:
     """
 
     def __init__(self, options):
-        refused = ("format", "output", "min_score", "onnx", "hotwords")
+        refused = ("format", "output", "min_score", "onnx", "hotwords", "ngram")
         if any(getattr(options, name) for name in refused):
             raise ValueError(
                 "--streaming writes text to standard output, greedily: no --format, --output, "
-                "--min_score, --onnx or --hotwords"
+                "--min_score, --onnx, --hotwords or --ngram"
             )
         if options.sources == [STANDARD_INPUT]:
             self.sources = [STANDARD_INPUT]
@@ -436,7 +440,7 @@ def _require_writable(folder):
 def _hotwords(options, tokenizer):
     """Read the phrases that the search shall prefer, if there are any."""
     if options.hotwords is None:
-        return None
+        return []
     if not math.isfinite(options.hotword_boost):
         raise ValueError(f"--hotword_boost must be a number, not {options.hotword_boost}")
     try:
@@ -446,7 +450,14 @@ def _hotwords(options, tokenizer):
     phrases = [line for line in lines if line.strip()]
     if not phrases:
         raise ValueError(f"--hotwords: {options.hotwords} names no phrase")
-    return Hotwords(phrases, tokenizer, options.hotword_boost)
+    return [Hotwords(phrases, tokenizer, options.hotword_boost)]
+
+
+def _ngram(options, tokenizer):
+    """Read the n-gram, if there is one."""
+    if options.ngram is None:
+        return []
+    return [Ngram(options.ngram, tokenizer, options.ngram_weight, options.word_bonus)]
 
 
 def _device(name):

@@ -1,5 +1,6 @@
 """CTC prefix beam search against the sum over all paths, and hotwords."""
 
+import math
 from itertools import product
 
 import pytest
@@ -7,6 +8,7 @@ import sentencepiece
 import torch
 
 from summarymixing_sb.decoding.hotwords import Hotwords
+from summarymixing_sb.decoding.ngram import Ngram
 from summarymixing_sb.decoding.prefix_beam import PrefixBeamSearch
 
 WIDE = {"min_piece": -1e9, "min_beam": -1e9}
@@ -82,6 +84,57 @@ def total(hotwords, tokenizer, text):
     return gained + float(hotwords.finish(state))
 
 
+ARPA = """\\data\\
+ngram 1=5
+ngram 2=3
+
+\\1-grams:
+-1.0\t<unk>
+-99\t<s>\t-0.3
+-0.9\t</s>
+-0.6\tAB\t-0.2
+-0.7\tAC\t-0.1
+
+\\2-grams:
+-0.2\t<s> AC
+-0.4\tAC AB
+-0.1\tAB </s>
+
+\\end\\
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "log10"),
+    [
+        ("AC AB", -0.2 - 0.4 - 0.1),
+        ("AB", (-0.3 - 0.6) - 0.1),  # backed off from <s>
+        ("AC", -0.2 + (-0.1 - 0.9)),
+        ("AB G", (-0.3 - 0.6) + (-0.2 - 1.0) - 0.9),
+        ("", -0.3 - 0.9),
+    ],
+)
+def test_ngram_probabilities_of_words(letters, tmp_path, text, log10):
+    (tmp_path / "lm.arpa").write_text(ARPA)
+    ngram = Ngram(tmp_path / "lm.arpa", letters, weight=0.5, bonus=0.25)
+    expected = 0.5 * math.log(10) * log10 + 0.25 * len(text.split())
+    for _ in range(2):  # what was computed is kept
+        assert total(ngram, letters, text) == pytest.approx(expected)
+
+
+def test_ngrams_that_do_not_fit(letters, tmp_path):
+    lower = tmp_path / "lower.arpa"
+    lower.write_text(ARPA.replace("AB", "ab").replace("AC", "ac"))
+    with pytest.raises(ValueError, match="can spell 0 of its 2 words, such as a"):
+        Ngram(lower, letters)
+    for content in (ARPA[:60], "no model", ""):
+        (tmp_path / "bad.arpa").write_text(content)
+        with pytest.raises(ValueError, match=r"bad\.arpa is no ARPA file"):
+            Ngram(tmp_path / "bad.arpa", letters)
+    with pytest.raises(FileNotFoundError):
+        Ngram(tmp_path / "nowhere.arpa", letters)
+
+
 @pytest.mark.parametrize(
     ("text", "count"),
     [
@@ -102,7 +155,7 @@ def test_whole_phrases_are_counted(letters, text, count):
     assert total(hotwords, letters, text) == pytest.approx(3.0 * count)
 
 
-def test_a_hotword_flips_the_winner(letters):
+def test_a_hotword_or_an_ngram_flips_the_winner(letters, tmp_path):
     """And not where the sound says something else."""
     pieces = {letters.id_to_piece(index): index for index in range(letters.get_piece_size())}
     word = "\N{LOWER ONE EIGHTH BLOCK}"
@@ -113,8 +166,8 @@ def test_a_hotword_flips_the_winner(letters):
     log_probs = log_probs.log_softmax(-1)
 
     def best(*phrases, boost=2.0):
-        hotwords = Hotwords(phrases, letters, boost) if phrases else None
-        search = PrefixBeamSearch(0, 4, hotwords=hotwords)
+        fusions = [Hotwords(phrases, letters, boost)] if phrases else []
+        search = PrefixBeamSearch(0, 4, fusions=fusions)
         return letters.decode(search(log_probs, torch.tensor([3]))[0][0][0])
 
     assert best() == "AC"
@@ -122,6 +175,9 @@ def test_a_hotword_flips_the_winner(letters):
     assert best("AB", boost=0.3) == "AC"
     assert best("GG") == "AC"
     assert best("ABC") == "AC"  # its beginning is not the phrase
+    (tmp_path / "lm.arpa").write_text(ARPA.replace("-0.2\t<s> AC", "-3\t<s> AC"))
+    search = PrefixBeamSearch(0, 4, fusions=[Ngram(tmp_path / "lm.arpa", letters)])
+    assert letters.decode(search(log_probs, torch.tensor([3]))[0][0][0]) == "AB"
 
 
 def test_hotwords_that_cannot_be_spelled(letters):

@@ -304,7 +304,7 @@ def test_hotwords(trained_run, tmp_path, capsys):
     empty = tmp_path / "empty.txt"
     empty.write_text("\n")
     for options, message in (
-        (arguments, "hotwords need ctc_prefix_beam, not ctc_greedy"),
+        (arguments, "hotwords and n-grams need ctc_prefix_beam, not ctc_greedy"),
         ([*arguments[:3], str(bad), *beam], "hotword 'ZEBRA': the tokenizer cannot spell it"),
         ([*arguments[:3], str(empty), *beam], "names no phrase"),
         ([*arguments[:3], str(tmp_path / "no.txt"), *beam], "No such file"),
