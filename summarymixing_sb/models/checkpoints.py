@@ -6,6 +6,7 @@ import torch
 from speechbrain.utils.checkpoints import average_state_dicts
 from speechbrain.utils.logger import get_logger
 
+from summarymixing_sb.models.adapters import merge_lora
 from summarymixing_sb.models.checkpointer import Checkpointer, progress
 from summarymixing_sb.models.parts import name_parts
 
@@ -88,7 +89,7 @@ def load_average(checkpointer, model, normalizer, number, by):
 
 
 def average_parameters(checkpointer, listed, number=None, by="last"):
-    """Average the parameters of checkpoints of whole epochs.
+    """Average the parameters of checkpoints of whole epochs, with adapters merged.
 
     Checkpoints with numbers that are not finite are left out, with a warning.
 
@@ -121,7 +122,7 @@ def average_parameters(checkpointer, listed, number=None, by="last"):
     def finite_states():
         for checkpoint in found:
             file = checkpoint.paramfiles["model"]
-            state = name_parts(torch.load(file, "cpu", weights_only=True), listed)
+            state = merge_lora(name_parts(torch.load(file, "cpu", weights_only=True), listed))
             if name := not_finite(state):
                 logger.warning(f"{file} is not averaged: {name} has numbers that are not finite")
                 continue

@@ -4,6 +4,8 @@ import re
 
 from torch import nn
 
+from summarymixing_sb.models.adapters import as_adapted
+
 #: Saved apart from the model, as SpeechBrain saves it.
 NORMALIZER = "normalize"
 #: What numbered checkpoints of others have, and none of this package.
@@ -31,8 +33,12 @@ class ModelParts(nn.ModuleDict):
         super().__init__({name: part for name, part in modules.items() if name != NORMALIZER})
 
     def load_state_dict(self, state_dict, strict=True, assign=False):
-        """Load parameters, also those that an earlier version named by positions in a list."""
-        return super().load_state_dict(name_parts(state_dict, self.listed), strict, assign)
+        """Load parameters, also those that an earlier version named by positions in a list.
+
+        Plain ones are loaded into a model with adapters as well.
+        """
+        named = as_adapted(name_parts(state_dict, self.listed), self.state_dict())
+        return super().load_state_dict(named, strict, assign)
 
     @property
     def listed(self):

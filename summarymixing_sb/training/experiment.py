@@ -27,6 +27,7 @@ from summarymixing_sb.decoding.language_model import FILE_NAME, LM_FOLDER, SHAPE
 from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory, write_utterances
 from summarymixing_sb.files import keep_copy
 from summarymixing_sb.hub import find_folder
+from summarymixing_sb.models.adapters import insert_lora
 from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.front_end import require_subsampling, unwrapped
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
@@ -220,6 +221,9 @@ def _train(brain, hparams):
     )
     if not hparams["checkpointer"].list_checkpoints():
         _start_from_another(brain, hparams)
+    if hparams.get("lora_rank"):
+        count = insert_lora(brain.modules["Transformer"], hparams["lora_rank"])
+        logger.info(f"LoRA: adapters of rank {hparams['lora_rank']} in {count} layers")
     workers = {"num_workers": hparams["num_workers"], "worker_init_fn": ignore_stop_signals}
     brain.fit(
         hparams["epoch_counter"],

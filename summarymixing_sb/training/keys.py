@@ -207,6 +207,7 @@ KEYS = {
         null=True,
         used=(("pretrained_model", (True,)),),
     ),
+    "lora_rank": _integer(),
     "frozen_parts": _list(_text("", "the beginning of names"), 0),
     # features and augmentation
     "n_fft": _integer(2, comment="samples"),

@@ -7,6 +7,8 @@ import torch
 from tones import make_librispeech, train
 
 from summarymixing_sb.export.command import export
+from summarymixing_sb.inference.run import load_run
+from summarymixing_sb.models.adapters import merge_lora
 
 SIZES = {"train-mini": 24, "dev-mini": 4, "test-mini": 6}
 OPTIONS = {
@@ -132,3 +134,45 @@ def test_bad_input(corpus, first, tmp_path):
             continue
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             run(corpus, tmp_path / "bad", **values)
+
+
+def test_lora(corpus, first, tmp_path):
+    """Only adapters, front end and output are trained; a stopped training goes on as it would."""
+    folder, expected = first
+    options = {"pretrained_model": folder, "tokenizer_file": tokenizer(folder), "lr": 0.01}
+    options |= {"lora_rank": 2, "n_warmup_steps": 1, "frozen_parts": "[CNN]"}
+    brain = run(corpus, tmp_path / "a", **{**options, "number_of_epochs": 2})
+    [checkpoint] = (tmp_path / "a" / "save").glob("CKPT*")
+    state = torch.load(checkpoint / "model.ckpt", weights_only=True)
+    for name, value in expected.items():
+        base, _, last = name.rpartition(".")
+        kept = state.get(f"{base}.pretrained_module.{last}", state.get(name))
+        assert torch.equal(kept, value) is not name.startswith(HEAD), name
+    trained = {name for name, p in brain.model.named_parameters() if p.requires_grad}
+    assert any("adapter_up_proj" in name for name in trained)
+    assert all("adapter_" in name or name.startswith(HEAD) for name in trained)
+
+    run(corpus, tmp_path / "b", **options)
+    run(corpus, tmp_path / "b", **{**options, "number_of_epochs": 2})
+    [checkpoint] = (tmp_path / "b" / "save").glob("CKPT*")
+    again = torch.load(checkpoint / "model.ckpt", weights_only=True)
+    assert all(torch.equal(again[name], value) for name, value in state.items())
+
+    # tested, transcribed with and exported as a model without adapters
+    loaded = load_run(tmp_path / "a").modules["Transformer"].state_dict()
+    assert loaded.keys() == {
+        name.removeprefix("Transformer.") for name in expected if name.startswith("Transformer.")
+    }
+    tested = brain.model.state_dict()
+    for name, value in merge_lora(tested).items():
+        if name.startswith("Transformer."):
+            assert torch.equal(loaded[name.removeprefix("Transformer.")], value)
+    assert different(loaded, expected)
+    again = run(corpus, tmp_path / "a", "--test_only", **options)
+    assert not any("adapter_" in name for name in again.model.state_dict())
+
+
+def different(loaded, expected):
+    return any(
+        not torch.equal(value, expected[f"Transformer.{name}"]) for name, value in loaded.items()
+    )
