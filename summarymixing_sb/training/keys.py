@@ -129,6 +129,8 @@ _SUMMARY = ("attention_type", ("SummaryMixing",)), ("decoder_attention_type", ("
 _DECODER = (("num_decoder_layers", (True,)),)
 _LM = (("lm_source", (True,)),)
 _BEAMS = ("ctc_prefix_beam", "joint_beam", "transducer_beam")
+_PRETRAINED = (("pretrained_model", (True,)),)
+_STARTS = _text("", "the beginning of names")
 _CHUNKS = (("chunkwise_prob", (True,)),)
 _LIMITED = (("limited_left_context_prob", (True,)),)
 
@@ -201,14 +203,9 @@ KEYS = {
     "left_context_chunks_max": _integer(0, used=_LIMITED),
     "pretrained_encoder": _path("null, or the output_folder", null=True),
     "pretrained_model": _path("null, or the output_folder", null=True),
-    "pretrained_parts": _list(
-        _text("", "the beginning of names"),
-        comment="null, or list",
-        null=True,
-        used=(("pretrained_model", (True,)),),
-    ),
+    "pretrained_parts": _list(_STARTS, 1, "null, or list", null=True, used=_PRETRAINED),
     "lora_rank": _integer(),
-    "frozen_parts": _list(_text("", "the beginning of names"), 0),
+    "frozen_parts": _list(_STARTS, 0),
     # features and augmentation
     "n_fft": _integer(2, comment="samples"),
     "win_length": _integer(1, comment="ms"),
