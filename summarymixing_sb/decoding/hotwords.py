@@ -15,7 +15,8 @@ class Hotwords:
 
     Phrases are matched as text, however the pieces of a hypothesis spell them. While a phrase is
     being written it has a part of the boost, in proportion to its characters, so that its beginning
-    survives the search; it is taken back when something else follows.
+    survives the search; it is taken back when something else follows. Of phrases that end together,
+    as NEW YORK and YORK, the longest counts.
 
     Parameters
     ----------
@@ -35,25 +36,22 @@ class Hotwords:
         patterns = [_pattern(phrase, tokenizer) for phrase in phrases]
         self._build(sorted(set(patterns)))
         texts = piece_texts(tokenizer)
-        states, size = len(self.depth), len(texts)
-        self.next = torch.zeros(states, size, dtype=torch.int64)
-        self.gain = torch.zeros(states, size, dtype=torch.float64)
-        for state in range(states):
-            for index, text in enumerate(texts):
-                self.next[state, index], self.gain[state, index] = self._read(state, text)
+        # read once for all searches: the state behind each piece, and what it gains, (S, V)
+        read = [[self._read(state, text) for text in texts] for state in range(len(self.edges))]
+        self.next = torch.tensor([[state for state, _ in row] for row in read])
+        self.gain = torch.tensor([[gain for _, gain in row] for row in read], dtype=torch.float64)
         whole = torch.tensor(self.whole)
         self.rest = torch.where(whole, 0.0, -torch.tensor(self.credit, dtype=torch.float64))
 
     def _build(self, patterns):
         """Make the automaton of Aho and Corasick: a state for each beginning of a pattern."""
-        self.edges, self.depth, self.whole, self.credit = [{}], [0], [False], [0.0]
+        self.edges, self.whole, self.credit = [{}], [False], [0.0]
         for pattern in patterns:
             state = 0
             for place, character in enumerate(pattern, 1):
                 if character not in self.edges[state]:
                     self.edges[state][character] = len(self.edges)
                     self.edges.append({})
-                    self.depth.append(place)
                     self.whole.append(False)
                     self.credit.append(0.0)
                 state = self.edges[state][character]

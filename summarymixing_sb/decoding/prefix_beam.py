@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import torch
 
+from summarymixing_sb.lengths import padding_mask
+
 #: Odd, so that codes of prefixes differ as far as 64 bits can.
 _MULTIPLIER = 6364136223846793005
 
@@ -66,7 +68,7 @@ class PrefixBeamSearch:
         batch, times = log_probs.shape[:2]
         pieces = log_probs.clone()
         pieces[..., self.blank_index] = -torch.inf
-        offered = (pieces > self.min_piece).sum(-1).masked_fill(self._behind(frames, times), 0)
+        offered = (pieces > self.min_piece).sum(-1).masked_fill(padding_mask(frames, times), 0)
         most = offered.amax(0).clamp(min=1).tolist()  # of each frame; the device is waited for once
         beams = _first_beams(batch, self.beam_size, len(self.fusions), log_probs.device)
         steps = []
@@ -78,10 +80,6 @@ class PrefixBeamSearch:
             beams, step = self._advance(beams, log_probs[:, time], values, tokens, time < frames)
             steps.append(step)
         return self._trace(beams, steps)
-
-    @staticmethod
-    def _behind(frames, times):
-        return torch.arange(times, device=frames.device) >= frames[:, None]
 
     def _advance(self, beams, frame, values, tokens, valid):
         """Take in a frame: (B, V), its best pieces (B, C) twice, and who has not ended (B,)."""
@@ -150,11 +148,10 @@ class PrefixBeamSearch:
         for source, tokens in reversed(steps):
             written.append(tokens.gather(1, place))
             place = source.gather(1, place)
-        columns = (
-            torch.stack(written[::-1], dim=-1) if written else scores.new_zeros(batch, size, 0)
-        )
+        # without a frame there is nothing to stack
+        columns = torch.stack([place, *written[::-1]], dim=-1)[..., 1:]
         results = []
-        for rows, values in zip(columns.long().tolist(), scores.tolist()):
+        for rows, values in zip(columns.tolist(), scores.tolist()):
             found = [
                 ([token for token in row if token >= 0], score)
                 for row, score in zip(rows, values)

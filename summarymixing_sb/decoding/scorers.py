@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from speechbrain.decoders import scorer as speechbrain_scorers
 
 from summarymixing_sb.decoding.language_model import LanguageModelState
+from summarymixing_sb.lengths import padding_mask
 
 
 def language_model_scorer(model, temperature):
@@ -108,8 +109,7 @@ class CTCPrefixScore:
         self.probs = log_probs.exp()
         # of a token in each of the first t frames, from t = 0 on
         self.totals = F.pad(log_probs, (1, 0)).cumsum(-1)  # (B, V, T + 1)
-        times = torch.arange(log_probs.size(-1), device=log_probs.device)
-        self.padding = (times >= self.frames[:, None])[:, None]  # (B, 1, T)
+        self.padding = padding_mask(self.frames, log_probs.size(-1))[:, None]  # (B, 1, T)
 
     @torch.no_grad()
     def forward_step(self, inp_tokens, states, candidates=None, attn=None):

@@ -4,7 +4,6 @@ import json
 import math
 import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import speechbrain as sb
@@ -12,11 +11,13 @@ import torch
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
+from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.data.texts import TokenBatches, TokenTexts, tokenize_texts
 from summarymixing_sb.data.tokenizer import fetch_tokenizer, load_tokenizer
 from summarymixing_sb.decoding.language_model import write_language_model
 from summarymixing_sb.evaluation import environment_record
-from summarymixing_sb.files import atomic_open, digest
+from summarymixing_sb.files import atomic_open
+from summarymixing_sb.lengths import from_relative, padding_mask
 from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
 from summarymixing_sb.training.command_line import parse_command_line
@@ -46,8 +47,8 @@ class LanguageModelBrain(ResumableBrain):
     def compute_objectives(self, predictions, batch, stage):
         """Cross entropy of a token, in nats, the mean over the batch."""
         tokens, lengths = batch.tokens_eos
-        counts = (lengths * tokens.shape[1]).round().long()
-        behind = torch.arange(tokens.shape[1], device=tokens.device) >= counts[:, None]
+        counts = from_relative(lengths, tokens.shape[1])
+        behind = padding_mask(counts, tokens.shape[1])
         loss = torch.nn.functional.cross_entropy(
             predictions.flatten(0, 1), tokens.masked_fill(behind, -100).flatten(), reduction="sum"
         )
@@ -64,14 +65,6 @@ class LanguageModelBrain(ResumableBrain):
     def stage_stats(self, stage):
         """Perplexity of a token, ends included."""
         return {"perplexity": math.exp(self.nats / self.tokens)}
-
-
-@dataclass(frozen=True)
-class _Tokens:
-    """The tokenizer and its file."""
-
-    file: Path
-    tokenizer: object
 
 
 def run_language_model(argv, files_of):
@@ -106,12 +99,10 @@ def run_language_model(argv, files_of):
         if problem := KEYS[name].problem(name, settings[name]):
             raise ValueError(problem)
     found = _find_tokenizer(settings)
-    if overrides.setdefault("output_neurons", found.tokenizer.get_piece_size()) != len(
-        found.tokenizer
-    ):
+    if overrides.setdefault("output_neurons", found.size) != found.size:
         raise ValueError(
             f"output_neurons is {overrides['output_neurons']} and the tokenizer {found.file} has "
-            f"{len(found.tokenizer)} pieces"
+            f"{found.size} pieces"
         )
     files = files_of(settings)
     ddp_init_group(run_opts)
@@ -130,7 +121,7 @@ def _find_tokenizer(settings):
             "<output_folder>/save/tokenizer/<size>_<kind>.model"
         )
     file = fetch_tokenizer(settings["tokenizer_file"], settings["save_folder"])
-    return _Tokens(Path(file), load_tokenizer(file))
+    return Tokens(load_tokenizer(file), None, file)
 
 
 def _run(argv, hparams_file, run_opts, overrides, hparams, found, files, signals):
@@ -139,7 +130,7 @@ def _run(argv, hparams_file, run_opts, overrides, hparams, found, files, signals
         sb.create_experiment_directory(hparams["output_folder"], hparams_file, overrides)
     settings = read_settings(hparams_file, overrides)
     identity = {f"lm.{key}": settings[key] for key in SHAPE}
-    identity |= {"lm.vocab": settings["output_neurons"], "targets": digest(found.file)}
+    identity |= {"lm.vocab": settings["output_neurons"], "targets": found.digest}
     run_on_main(check_same_model, [hparams["checkpointer"], identity])
     hparams["checkpointer"].add_recoverable("random", RandomState(), optional_load=True)
     texts = Path(hparams["text_folder"])
@@ -186,9 +177,8 @@ def _write(brain, hparams, argv, hparams_file):
     """Write the averaged model, and what its test gave."""
     folder = Path(hparams["output_folder"])
     model = brain.unwrapped_modules["lm"]
-    write_language_model(
-        folder, model.state_dict(), {"vocab": hparams["output_neurons"], **_shape(hparams)}
-    )
+    shape = {key: hparams[key] for key in SHAPE}
+    write_language_model(folder, model.state_dict(), {"vocab": hparams["output_neurons"], **shape})
     checkpoints = brain.tested_checkpoints
     record = {
         **brain.test_stats,
@@ -210,8 +200,3 @@ def _write(brain, hparams, argv, hparams_file):
         f"test: perplexity {record['perplexity']:.2f} over {brain.tokens} tokens, details in "
         f"{file}; --lm_source={folder}"
     )
-
-
-def _shape(hparams):
-    """Give the arguments that build the model again."""
-    return {key: hparams[key] for key in SHAPE}

@@ -155,6 +155,12 @@ def test_whole_phrases_are_counted(letters, text, count):
     assert total(hotwords, letters, text) == pytest.approx(3.0 * count)
 
 
+def test_the_longest_of_phrases_that_end_together_counts(letters):
+    hotwords = Hotwords(["AB CD", "CD"], letters, 3.0)
+    assert total(hotwords, letters, "AB CD") == pytest.approx(3.0)
+    assert total(hotwords, letters, "AB CD E CD") == pytest.approx(6.0)
+
+
 def test_a_hotword_or_an_ngram_flips_the_winner(letters, tmp_path):
     """And not where the sound says something else."""
     pieces = {letters.id_to_piece(index): index for index in range(letters.get_piece_size())}
