@@ -1,6 +1,7 @@
 """Texts as token ids on disk: as many as there are, read in batches of like length."""
 
 import gzip
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -86,28 +87,27 @@ def tokenize_texts(folder, name, files, tokenizer_file, tokenizer, longest):
     logger.info(f"Tokenising the texts of {name} ({outdated})")
     Path(folder).mkdir(parents=True, exist_ok=True)
     kind = np.uint16 if tokenizer.get_piece_size() <= 2**16 else np.int32
-    parts, lengths = [], []
+    parts, lengths = [], []  # an array for each piece of lines
     too_long = unknown = 0
     for lines in _in_pieces(line for file in files for line in read_lines(file)):
-        for ids in tokenizer.encode(lines):
-            if len(ids) > longest:
-                too_long += 1
-                continue
-            unknown += ids.count(tokenizer.unk_id())
-            lengths.append(len(ids))
-            parts.append(np.asarray(ids, kind))
-        parts = [np.concatenate(parts)] if parts else []
-    if not lengths:
+        encoded = tokenizer.encode(lines)
+        kept = [ids for ids in encoded if len(ids) <= longest]
+        too_long += len(encoded) - len(kept)
+        lengths.append(np.fromiter(map(len, kept), np.int64, len(kept)))
+        parts.append(np.fromiter(chain.from_iterable(kept), kind))
+        unknown += int((parts[-1] == tokenizer.unk_id()).sum())
+    if not any(map(len, lengths)):
         raise ValueError(f"there is no text in {', '.join(map(str, files)) or f'{name}: no files'}")
+    lengths, tokens = np.concatenate(lengths), np.concatenate(parts)
     files_made = {
-        f"{name}.tokens.npy": parts[0],
-        f"{name}.starts.npy": np.concatenate([[0], np.cumsum(lengths)]),
+        f"{name}.tokens.npy": tokens,
+        f"{name}.starts.npy": np.concatenate([[0], lengths.cumsum()]),
     }
     for file, content in files_made.items():
         with atomic_open(Path(folder) / file, binary=True) as stream:
             np.save(stream, content)
     fingerprint.write(files_made)
-    total = len(parts[0])
+    total = len(tokens)
     logger.info(f"{name}: {len(lengths)} texts, {total} tokens, {too_long} texts left out (longer)")
     if unknown:
         logger.warning(
