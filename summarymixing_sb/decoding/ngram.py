@@ -136,9 +136,7 @@ def _load(path):
     try:
         import arpa
     except ImportError as error:
-        raise ValueError(
-            "an n-gram needs the package arpa: pip install summarymixing-sb[ngram]"
-        ) from error
+        raise ValueError("an n-gram needs the package arpa: pip install arpa") from error
     try:
         opened = gzip.open if str(path).endswith(".gz") else open
         with opened(path, "rt", encoding="utf-8") as file:

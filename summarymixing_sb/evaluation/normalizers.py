@@ -39,7 +39,6 @@ def make_normalizer(name):
         found = importlib.import_module(f"whisper_normalizer.{module}")
     except ImportError as error:
         raise ValueError(
-            "test_normalizer needs a package: pip install summarymixing-sb[normalizer], or "
-            "whisper-normalizer"
+            "test_normalizer needs a package: pip install whisper-normalizer"
         ) from error
     return getattr(found, kind)()

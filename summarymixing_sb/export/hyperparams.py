@@ -2,12 +2,15 @@
 
 import yaml
 
-#: Settings that stay, as far as the run has them.
+#: Settings that stay, as far as the run has them: those of decoding, and others.
+DECODING = (
+    *("blank_index", "bos_index", "eos_index"),
+    *("test_decoding", "test_beam_size", "ctc_weight_decode", "lm_weight", "lm_temperature"),
+)
 KEPT = (
     *("task", "sample_rate", "hop_length", "output_neurons", "num_decoder_layers"),
     *("encoder_module", "attention_type", "decoder_attention_type", "encoder_positions"),
-    *("blank_index", "bos_index", "eos_index"),
-    *("test_decoding", "test_beam_size", "ctc_weight_decode", "lm_weight", "lm_temperature"),
+    *DECODING,
 )
 #: Where the classes of the interface are.
 INTERFACE = "summarymixing_sb.export.interface"
@@ -65,6 +68,9 @@ def inference_yaml(run, labels=None, lm_model=None):
     blocks = [kept, {"compute_features": _nodes(settings["compute_features"])}, parts]
     blocks.append({"parts": {name: ref(name) for name in names}})
     loadables = {"normalizer": ref("normalize"), "model": ref("model")}
+    normalizer = "!new:speechbrain.dataio.preprocess.AudioNormalizer"
+    rate = Node(normalizer, {"sample_rate": ref("sample_rate")})
+    blocks.append({"audio_normalizer": rate})
     hop = settings["sample_rate"] * settings["hop_length"] // 1000
     blocks.append(
         {
@@ -100,8 +106,7 @@ def _decoding(kept, parts, lm_model):
         yield {"lm_source": None, "lm_model": made}
         yield {"lm": Node(made.tag.replace("!name:", "!new:"), made.value)}
         decoder["lm"] = ref("lm")
-    values = {key: ref(key) for key in kept if key.endswith("_index")}
-    values |= {key: ref(key) for key in KEPT[-5:] if key in kept}
+    values = {key: ref(key) for key in DECODING if key in kept}
     yield {"decoder": new("Decoder", settings=values, **decoder)}
     modules = {"encoder": ref("encoder"), "decoder": ref("decoder")}
     if "transducer_lin" in parts:

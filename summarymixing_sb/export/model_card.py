@@ -108,7 +108,7 @@ def model_card(run, results, name, licence, epochs):
         "",
         "## Use",
         "",
-        "With `pip install summarymixing-sb`, which SpeechBrain finds by the names in",
+        "With the package summarymixing_sb installed, which SpeechBrain finds by the names in",
         f"`hyperparams.yaml`. Recordings of any rate are brought to {settings['sample_rate']} Hz.",
         "",
         *_usage(settings, name),

@@ -33,9 +33,7 @@ def require(*packages):
         try:
             importlib.import_module(package)
         except ImportError as error:
-            raise ValueError(
-                f"ONNX needs the package {package}: pip install summarymixing-sb[onnx]"
-            ) from error
+            raise ValueError(f"ONNX needs the package {package}: pip install {package}") from error
 
 
 class OnnxModel:

@@ -14,6 +14,7 @@ ALLOWED = frozenset(
         "speechbrain.augment.freq_domain.SpectrogramDrop",
         "speechbrain.augment.freq_domain.Warping",
         "speechbrain.augment.time_domain.SpeedPerturb",
+        "speechbrain.dataio.preprocess.AudioNormalizer",
         "speechbrain.decoders.transducer.TransducerGreedySearcherStreamingContext",
         "speechbrain.lobes.features.Fbank",
         "speechbrain.lobes.models.transformer.TransformerLM.TransformerLM",

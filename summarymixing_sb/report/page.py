@@ -76,7 +76,7 @@ def main(argv=None):
         with atomic_open(output) as file:
             file.write(text)
     except ModuleNotFoundError as error:
-        print(f"error: {error}: pip install summarymixing-sb[plot]", file=sys.stderr)
+        print(f"error: {error}: pip install matplotlib", file=sys.stderr)
         return 2
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -11,6 +11,7 @@ import huggingface_hub
 import pytest
 import soundfile
 import torch
+from speechbrain.inference.ASR import EncoderASR
 from speechbrain.lobes.models.transformer.TransformerLM import TransformerLM
 from tone_words import RATE, speak
 
@@ -98,6 +99,14 @@ def test_this_package_loads_it(trained_run, exported, recordings, tmp_path, caps
     assert capsys.readouterr().out == "ABLE DOG\n"
     assert main([str(moved), str(tmp_path / "again")]) == 2
     assert "an exported model already" in capsys.readouterr().err
+
+
+def test_speechbrain_reads_at_the_models_rate(exported, tmp_path):
+    for rate in (8000, RATE):
+        model = EncoderASR.from_hparams(
+            str(exported), savedir=str(tmp_path), overrides={"sample_rate": rate}
+        )
+        assert model.audio_normalizer.sample_rate == rate
 
 
 def test_what_it_holds(trained_run, exported):
