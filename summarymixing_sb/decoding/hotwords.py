@@ -93,7 +93,7 @@ class Hotwords:
         state : torch.Tensor
             (B, K).
         tokens : torch.Tensor
-            (B, C).
+            (B, K, C).
 
         Returns
         -------
@@ -103,7 +103,7 @@ class Hotwords:
             (B, K, C).
         """
         self.next, self.gain = self.next.to(state.device), self.gain.to(state.device)
-        where = state[..., None], tokens[:, None]
+        where = state[..., None], tokens
         return self.gain[where], self.next[where]
 
     def finish(self, state):

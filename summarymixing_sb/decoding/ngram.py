@@ -67,7 +67,7 @@ class Ngram:
         state : torch.Tensor
             (B, K).
         tokens : torch.Tensor
-            (B, C).
+            (B, K, C).
 
         Returns
         -------
@@ -77,8 +77,8 @@ class Ngram:
             (B, K, C).
         """
         steps = [
-            [[self._step(number, token) for token in offered] for number in numbers]
-            for numbers, offered in zip(state.tolist(), tokens.tolist())
+            [[self._step(number, token) for token in row] for number, row in zip(numbers, rows)]
+            for numbers, rows in zip(state.tolist(), tokens.tolist())
         ]
         table = torch.tensor(steps, dtype=torch.float64, device=state.device)
         return table[..., 0], table[..., 1].long()

@@ -10,7 +10,7 @@ import torch
 from summarymixing_sb.lengths import padding_mask
 
 #: Odd, so that codes of prefixes differ as far as 64 bits can.
-_MULTIPLIER = 6364136223846793005
+CODE_MULTIPLIER = 6364136223846793005
 
 
 class PrefixBeamSearch:
@@ -90,11 +90,11 @@ class PrefixBeamSearch:
         # a piece follows itself only behind a blank
         again = tokens[:, None] == beams.last[..., None]  # (B, K, C)
         extended = torch.where(again, beams.blank[..., None], total[..., None]) + values[:, None]
-        code = beams.code[..., None] * _MULTIPLIER + tokens[:, None] + 1
-        bonus = beams.bonus[..., None].expand_as(extended)
+        code = beams.code[..., None] * CODE_MULTIPLIER + tokens[:, None] + 1
+        bonus, offered = beams.bonus[..., None].expand_as(extended), tokens[:, None].expand_as(code)
         states = {}
         for place, fusion in enumerate(self.fusions):
-            gain, states[f"state{place}"] = fusion.extend(getattr(beams, f"state{place}"), tokens)
+            gain, states[f"state{place}"] = fusion.extend(getattr(beams, f"state{place}"), offered)
             bonus = bonus + gain
         # what makes a sequence that is there already is added to that
         same = code[..., None] == beams.code[:, None, None]  # (B, K, C, K)

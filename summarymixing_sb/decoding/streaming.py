@@ -63,7 +63,7 @@ class StreamingTransducer:
 
     def __init__(self, modules, blank_index):
         self.enc_lin = modules["enc_lin"]
-        self.searcher = make_searcher(modules, blank_index, beam_size=1)
+        self.searcher = make_searcher(modules, blank_index)
         self.context = TransducerGreedySearcherStreamingContext()
 
     @torch.no_grad()

@@ -1,24 +1,30 @@
-"""Decoders of transducers: SpeechBrain's searches over the valid frames of each utterance.
+"""Decoders of transducers over the valid frames of each utterance: greedy, or by a beam.
 
-Letters: B batch, T frames, D model width, J width of the joint, V vocabulary.
+Letters: B batch, T frames, J width of the joint.
 """
 
 import torch
 from speechbrain.decoders.transducer import TransducerBeamSearcher
 
-from summarymixing_sb.decoding.searchers import CTCGreedy, Decoder
+from summarymixing_sb.decoding.searchers import (
+    MIN_BEAM_LOG_PROB,
+    MIN_PIECE_LOG_PROB,
+    CTCGreedy,
+    Decoder,
+)
+from summarymixing_sb.decoding.transducer_beam import TransducerBeamSearch
 
 METHODS = ("transducer_greedy", "transducer_beam", "ctc_greedy")
 
 
-def build_transducer_decoder(method, hparams, modules, tokenizer, stage="test"):
+def build_transducer_decoder(method, hparams, modules, tokenizer, stage="test", fusions=()):
     """Build the decoder that the hyperparameters of a transducer describe.
 
     Parameters
     ----------
     method : str
-        ``transducer_greedy``: best piece at each step. ``transducer_beam``: SpeechBrain's beam
-        search. ``ctc_greedy``: best piece of each frame by the auxiliary CTC head.
+        ``transducer_greedy``: best piece at each step. ``transducer_beam``: the most probable piece
+        sequences. ``ctc_greedy``: best piece of each frame by the auxiliary CTC head.
     hparams : namespace
         ``blank_index``; for ``transducer_beam`` also ``valid_beam_size`` or ``test_beam_size``.
     modules : mapping of str to torch.nn.Module
@@ -26,6 +32,8 @@ def build_transducer_decoder(method, hparams, modules, tokenizer, stage="test"):
     tokenizer : sentencepiece.SentencePieceProcessor
     stage : str
         ``valid`` or ``test``.
+    fusions : sequence of Hotwords or Ngram
+        For ``transducer_beam`` alone.
 
     Returns
     -------
@@ -38,30 +46,37 @@ def build_transducer_decoder(method, hparams, modules, tokenizer, stage="test"):
     """
     if method not in METHODS:
         raise ValueError(f"unknown decoding method {method!r}: choose one of {', '.join(METHODS)}")
+    if fusions and method != "transducer_beam":
+        raise ValueError(f"hotwords and n-grams need transducer_beam, not {method}")
     if method == "ctc_greedy":
         return CTCGreedy(tokenizer, hparams.blank_index)
-    beam_size = 1
-    if method == "transducer_beam":
-        beam_size = getattr(hparams, f"{stage}_beam_size")
-        if not 1 <= beam_size <= tokenizer.get_piece_size():
-            raise ValueError(
-                f"{stage}_beam_size must be from 1 to the vocabulary's "
-                f"{tokenizer.get_piece_size()} pieces, not {beam_size}"
-            )
-    searcher = make_searcher(modules, hparams.blank_index, beam_size)
-    return TransducerDecoder(tokenizer, searcher, modules["enc_lin"])
+    if method == "transducer_greedy":
+        search = make_searcher(modules, hparams.blank_index).search
+        return TransducerDecoder(tokenizer, search, modules["enc_lin"])
+    beam_size = getattr(hparams, f"{stage}_beam_size")
+    if not 1 <= beam_size <= tokenizer.get_piece_size():
+        raise ValueError(
+            f"{stage}_beam_size must be from 1 to the vocabulary's "
+            f"{tokenizer.get_piece_size()} pieces, not {beam_size}"
+        )
+    beam = TransducerBeamSearch(
+        modules, hparams.blank_index, beam_size, MIN_PIECE_LOG_PROB, MIN_BEAM_LOG_PROB, fusions
+    )
+
+    def search(encoded, frames):
+        return [found[0][0] for found in beam(encoded, frames)]
+
+    return TransducerDecoder(tokenizer, search, modules["enc_lin"])
 
 
-def make_searcher(modules, blank_index, beam_size):
-    """Connect SpeechBrain's search to the modules of a transducer.
+def make_searcher(modules, blank_index):
+    """Connect SpeechBrain's greedy search to the modules of a transducer.
 
     Parameters
     ----------
     modules : mapping of str to torch.nn.Module
         ``predictor``, ``pred_lin``, ``joint`` and ``transducer_lin``.
     blank_index : int
-    beam_size : int
-        1 decodes greedily.
 
     Returns
     -------
@@ -76,37 +91,44 @@ def make_searcher(modules, blank_index, beam_size):
         tjoint=modules["joint"],
         classifier_network=[modules["transducer_lin"]],
         blank_id=blank_index,
-        beam_size=beam_size,
+        beam_size=1,
         nbest=1,
     )
 
 
 class TransducerDecoder(Decoder):
-    """Decode by the joint of encoder and predictor."""
+    """Decode by the joint of encoder and predictor.
 
-    def __init__(self, tokenizer, searcher, enc_lin):
+    Parameters
+    ----------
+    tokenizer : sentencepiece.SentencePieceProcessor
+    search : callable
+        From the encoder's part of the joint, (B, T, J), and the valid frames, a list of int, to the
+        pieces of each utterance.
+    enc_lin : torch.nn.Module
+    """
+
+    def __init__(self, tokenizer, search, enc_lin):
         super().__init__(tokenizer)
-        self.searcher, self.enc_lin = searcher, enc_lin
+        self.search, self.enc_lin = search, enc_lin
 
     @torch.no_grad()
     def decode(self, encoded, log_probs, frames):
         """Decode, see :class:`summarymixing_sb.decoding.searchers.Decoder`."""
         with torch.autocast(encoded.device.type, enabled=False):
-            return self.searcher.search(self.enc_lin(encoded.float()), frames.tolist())
+            return self.search(self.enc_lin(encoded.float()), frames.tolist())
 
 
 class TransducerSearcher(TransducerBeamSearcher):
-    """SpeechBrain's searches over the valid frames, with an end to the beam search.
+    """SpeechBrain's greedy search over the valid frames.
 
-    SpeechBrain's searches take no lengths and would decode the padding, too. And its beam search
-    goes on to the next frame only by a blank among the best ``beam_size`` pieces: with a model that
-    gives the blank too little probability, as after little training, it never ends. Here the
-    blank is always one of the ``beam_size`` pieces that extend a hypothesis, so a frame writes at
-    most as many. Scores are the same.
+    SpeechBrain's searches take no lengths and would decode the padding, too.
     """
 
     def search(self, encoded, frames):
         """Find a piece sequence for each utterance.
+
+        Decode from one end of an utterance to the next, going on with those that last longer.
 
         Parameters
         ----------
@@ -119,13 +141,6 @@ class TransducerSearcher(TransducerBeamSearcher):
         -------
         list of list of int
         """
-        if self.beam_size <= 1:
-            return self._search_greedily(encoded, frames)
-        rows = (row[None, :count] for row, count in zip(encoded, frames))
-        return [self.transducer_beam_search_decode(row)[0][0] for row in rows]
-
-    def _search_greedily(self, encoded, frames):
-        """Decode from one end of an utterance to the next, going on with those that last longer."""
         found = [[] for _ in frames]
         rows, state, start = list(range(len(frames))), None, 0
         for end in sorted(set(frames)):
@@ -140,17 +155,3 @@ class TransducerSearcher(TransducerBeamSearcher):
                 found[row] += more
             start = end
         return found
-
-    def _joint_forward_step(self, h_i, out_PN):
-        """Log-probabilities; for a beam, minus infinity but for the blank and the best others."""
-        log_probs = super()._joint_forward_step(h_i, out_PN)  # (B, 1, 1, V)
-        if self.beam_size <= 1:
-            return log_probs
-        others = log_probs.index_fill(
-            -1, torch.tensor(self.blank_id, device=log_probs.device), -torch.inf
-        )
-        kept = others.topk(self.beam_size - 1, dim=-1).indices
-        blank = torch.full_like(kept[..., :1], self.blank_id)
-        kept = torch.cat([blank, kept], dim=-1)
-        pruned = torch.full_like(log_probs, -torch.inf)
-        return pruned.scatter(-1, kept, log_probs.gather(-1, kept))

@@ -216,7 +216,7 @@ class StreamingDecoder:
     """
 
     def __init__(self, parts, blank_index):
-        self.searcher = make_searcher(parts, blank_index, beam_size=1)
+        self.searcher = make_searcher(parts, blank_index)
 
     def __call__(self, projected, context):
         """Decode a chunk that went through ``enc_lin``: token ids of each stream."""

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from summarymixing_sb.inference.recogniser import Encoding, Recogniser
 
 ONNX_FILE, INT8_FILE = "model.onnx", "model.int8.onnx"
+CTC_METHODS = ("ctc_greedy", "ctc_prefix_beam")
 #: What the command line calls them.
 FILES = {"float32": ONNX_FILE, "int8": INT8_FILE}
 
@@ -99,8 +100,8 @@ class OnnxRecogniser(Recogniser):
         The exported model.
     precision : str
         ``float32`` or ``int8``.
-    decoding : str
-        ``ctc_greedy`` or ``ctc_prefix_beam``: the attention decoder is in no graph.
+    decoding : str, optional
+        ``ctc_greedy``, the default, or ``ctc_prefix_beam``: no graph has another decoder.
     **options
         See :class:`summarymixing_sb.inference.recogniser.Recogniser`.
 
@@ -110,11 +111,12 @@ class OnnxRecogniser(Recogniser):
         If there is no such graph, or it has no such decoding.
     """
 
-    def __init__(self, run, precision, decoding="ctc_greedy", **options):
-        if decoding == "joint_beam":
+    def __init__(self, run, precision, decoding=None, **options):
+        decoding = decoding or CTC_METHODS[0]
+        if decoding not in CTC_METHODS:
             raise ValueError(
-                "joint_beam needs the attention decoder, which is in no ONNX graph: decode with "
-                "ctc_greedy or ctc_prefix_beam"
+                f"{decoding} needs a decoder or joint, which is in no ONNX graph: decode with "
+                f"{' or '.join(CTC_METHODS)}"
             )
         super().__init__(run, decoding, **options)
         self.model = OnnxModel(run.folder / FILES[precision], torch.get_num_threads())

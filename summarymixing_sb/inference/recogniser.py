@@ -6,12 +6,15 @@ Letters: B batch, T frames of the encoder, D model width, V pieces of the vocabu
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from types import SimpleNamespace
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from summarymixing_sb.data.audio import SILENCE
-from summarymixing_sb.decoding.build import build_decoder
+from summarymixing_sb.decoding.build import METHODS, build_decoder
+from summarymixing_sb.decoding.transducer import METHODS as TRANSDUCER_METHODS
+from summarymixing_sb.decoding.transducer import build_transducer_decoder
 from summarymixing_sb.inference.one_pass import MEASURED_SECONDS, longest_pass
 from summarymixing_sb.inference.splitting import (
     batches_by_length,
@@ -52,8 +55,10 @@ class Recogniser:
     ----------
     run : TrainedRun
         From :func:`summarymixing_sb.inference.run.load_run`.
-    decoding : str
-        ``ctc_greedy``, ``ctc_prefix_beam`` or ``joint_beam``.
+    decoding : str, optional
+        ``ctc_greedy``, ``ctc_prefix_beam`` or ``joint_beam``; of a transducer also
+        ``transducer_greedy`` or ``transducer_beam``. None chooses ``transducer_greedy`` or
+        ``ctc_greedy``.
     window : float, optional
         Seconds that are encoded in one pass; 0 encodes all of a recording, whatever its length.
         None measures, when a recording is longer than 40 s, what half of the free memory holds.
@@ -62,7 +67,7 @@ class Recogniser:
     batch_seconds : float
         Seconds of audio, padding included, that are encoded or decoded together.
     fusions : sequence of summarymixing_sb.decoding.hotwords.Hotwords or Ngram
-        What scores the texts of ``ctc_prefix_beam`` besides.
+        What scores the texts of ``ctc_prefix_beam`` or ``transducer_beam`` besides.
 
     Raises
     ------
@@ -73,7 +78,7 @@ class Recogniser:
     def __init__(
         self,
         run,
-        decoding="ctc_greedy",
+        decoding=None,
         window=None,
         overlap=4.0,
         batch_seconds=60.0,
@@ -91,7 +96,9 @@ class Recogniser:
                 f"{run.frame_seconds} s, not {window} s"
             )
         self.run = run
-        self.decoder = _build_decoder(decoding, run, fusions)
+        greedy = "transducer_greedy" if "transducer_lin" in run.modules else "ctc_greedy"
+        self.decoding = decoding or greedy
+        self.decoder = _build_decoder(self.decoding, run, fusions)
         self.window, self.overlap, self.batch_seconds = window, overlap, batch_seconds
         self.frame_samples = round(run.frame_seconds * run.sample_rate)
 
@@ -226,6 +233,14 @@ class Recogniser:
 def _build_decoder(method, run, fusions):
     """Build the decoder of the run's tests, as far as CTC can find the times of its words."""
     hparams = run.hparams
+    if method in TRANSDUCER_METHODS and method not in METHODS:
+        if "transducer_lin" not in run.modules:
+            raise ValueError(
+                f"{method} needs a transducer, and {run.folder} is none: decode with "
+                f"{', '.join(METHODS)}"
+            )
+        values = SimpleNamespace(**hparams)
+        return build_transducer_decoder(method, values, run.modules, run.tokenizer, fusions=fusions)
     if method == "ctc_greedy":  # the default, also for a run that was tested with one
         hparams = {**hparams, "lm_source": None}
     elif method == "joint_beam" and hparams.get("ctc_weight_decode") == 0:

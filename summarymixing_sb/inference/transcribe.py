@@ -25,6 +25,7 @@ from summarymixing_sb.data.audio import decode_audio
 from summarymixing_sb.decoding.build import METHODS
 from summarymixing_sb.decoding.hotwords import Hotwords
 from summarymixing_sb.decoding.ngram import Ngram
+from summarymixing_sb.decoding.transducer import METHODS as TRANSDUCER_METHODS
 from summarymixing_sb.inference.onnx import FILES, OnnxRecogniser
 from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.recordings import (
@@ -111,7 +112,8 @@ def make_parser():
         "table of all recordings, which recipes/Folder trains on",
     )
     add("--output", help="folder for a file per recording and format; else standard output")
-    add("--decoding", choices=METHODS, default="ctc_greedy", help="(%(default)s)")
+    methods = dict.fromkeys([*METHODS, *TRANSDUCER_METHODS])
+    add("--decoding", choices=methods, help="if not given, greedy, by the transducer or by CTC")
     add(
         "--window",
         type=float,
@@ -131,14 +133,18 @@ def make_parser():
         default="cuda" if torch.cuda.is_available() else "cpu",
         help="cpu, cuda or cuda:0; if not given, a GPU where there is one (%(default)s)",
     )
-    add("--hotwords", metavar="FILE", help="phrases to prefer, one a line, with ctc_prefix_beam")
+    add(
+        "--hotwords",
+        metavar="FILE",
+        help="phrases to prefer, one a line, with a beam of CTC or transducer",
+    )
     add(
         "--hotword_boost",
         type=float,
         default=4.0,
         help="what each of them adds to the log-probability of a text (%(default)s)",
     )
-    add("--ngram", metavar="FILE", help="ARPA file of words, with ctc_prefix_beam")
+    add("--ngram", metavar="FILE", help="ARPA file of words, for a beam")
     add("--ngram_weight", type=float, default=0.5, help="(%(default)s)")
     add("--word_bonus", type=float, default=1.0, help="for each word, with --ngram (%(default)s)")
     add(
@@ -205,7 +211,6 @@ class FilesJob:
         self.names = dict(zip(self.paths, output_names(self.paths)))
         self.seconds = {path: stated_seconds(path) for path in self.paths}
         self.table = TranscriptTable(self.folder) if TABLE in self.formats else None
-        self.decoding = options.decoding
         run = load_run(options.run, "cpu" if options.onnx else options.device, options.trust)
         make = partial(OnnxRecogniser, precision=options.onnx) if options.onnx else Recogniser
         self.recogniser = make(
@@ -274,7 +279,7 @@ class FilesJob:
                         len(signals[path]) / run.sample_rate,
                         drop_unsure(words, self.min_score),
                         str(run.folder),
-                        self.decoding,
+                        self.recogniser.decoding,
                     )
                 yield path, words
 

@@ -4,8 +4,10 @@ Letters: T frames, V pieces of the vocabulary.
 """
 
 import json
+import math
 import textwrap
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 
 import torch
 from torchaudio.functional import forced_align, merge_tokens
@@ -73,6 +75,7 @@ def align_words(ids, log_probs, detokenizer, blank_index, frame_seconds, first_f
     A word begins with the first frame of its first piece and ends with the last of its last one,
     on the most probable CTC path that spells the pieces (for those of greedy decoding, its own).
     A frame reaches half a frame to both sides of its time, since features are centred.
+    Where a transducer wrote more pieces than CTC can in T frames, frames are cut in parts.
     Time and memory grow with T times the number of pieces.
 
     Parameters
@@ -91,14 +94,12 @@ def align_words(ids, log_probs, detokenizer, blank_index, frame_seconds, first_f
     Returns
     -------
     list of Word
-
-    Raises
-    ------
-    RuntimeError
-        If there are more pieces than CTC can write in T frames.
     """
     if not ids:
         return []
+    needed = len(ids) + sum(one == two for one, two in pairwise(ids))
+    parts = math.ceil(needed / len(log_probs))
+    log_probs = log_probs.repeat_interleave(parts, dim=0)
     targets = torch.tensor([ids], dtype=torch.int32)
     path, scores = forced_align(log_probs[None].float().cpu(), targets, blank=blank_index)
     probabilities = scores[0].exp()
@@ -107,8 +108,8 @@ def align_words(ids, log_probs, detokenizer, blank_index, frame_seconds, first_f
     for text, first, last in detokenizer.word_spans(ids):
         start, end = spans[first].start, spans[last].end
         score = float(probabilities[start:end].mean())
-        times = (max(first_frame + frame - 0.5, 0) * frame_seconds for frame in (start, end))
-        words.append(Word(text, *times, score))
+        frames = (first_frame + part / parts - 0.5 for part in (start, end))
+        words.append(Word(text, *(max(frame, 0) * frame_seconds for frame in frames), score))
     return words
 
 

@@ -78,7 +78,7 @@ def total(hotwords, tokenizer, text):
     state = torch.zeros(1, 1, dtype=torch.int64)
     gained = 0.0
     for token in tokenizer.encode(text):
-        gain, state = hotwords.extend(state, torch.tensor([[token]]))
+        gain, state = hotwords.extend(state, torch.tensor([[[token]]]))
         gained += float(gain)
         state = state[..., 0]
     return gained + float(hotwords.finish(state))

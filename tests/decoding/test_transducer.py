@@ -10,7 +10,9 @@ from speechbrain.nnet.transducer.transducer_joint import Transducer_joint
 from torch import nn
 from torchaudio.functional import rnnt_loss
 
+from summarymixing_sb.decoding import transducer_beam
 from summarymixing_sb.decoding.transducer import build_transducer_decoder, make_searcher
+from summarymixing_sb.decoding.transducer_beam import TransducerBeamSearch
 from summarymixing_sb.models.predictor import Predictor
 
 PIECES, WIDTH, JOINT = 12, 6, 8
@@ -76,31 +78,84 @@ def log_probability(modules, frames, pieces):
 def test_greedy_is_the_slow_loop_over_valid_frames(modules):
     encoded = 2 * torch.randn(5, 9, JOINT)
     counts = [9, 4, 0, 7, 4]
-    found = make_searcher(modules, 0, 1).search(encoded, counts)
+    found = make_searcher(modules, 0).search(encoded, counts)
     expected = [slow_greedy(modules, row[:count]) for row, count in zip(encoded, counts)]
     assert found == expected
     assert found[2] == []
     assert sum(map(len, found)) > 5
 
 
+def best_of(modules, beam_size, **options):
+    """The search of the best pieces, from (B, T, J) and counts of frames."""
+    if beam_size == 1:
+        return make_searcher(modules, 0).search
+    beam = TransducerBeamSearch(modules, 0, beam_size, **options)
+    return lambda encoded, counts: [found[0][0] for found in beam(encoded, counts)]
+
+
 @pytest.mark.parametrize("beam_size", [1, 4])
 def test_padding_and_batch_change_nothing(modules, beam_size):
-    encoded = torch.randn(4, 8, JOINT)
-    counts = [8, 3, 5, 0]
-    searcher = make_searcher(modules, 0, beam_size)
-    together = searcher.search(encoded, counts)
+    encoded = 2 * torch.randn(5, 8, JOINT)
+    counts = [5, 8, 3, 5, 0]
+    search = best_of(modules, beam_size)
+    together = search(encoded, counts)
     poisoned = encoded.clone()
     for row, count in enumerate(counts):
         poisoned[row, count:] = torch.nan
-    assert searcher.search(poisoned, counts) == together
+    assert search(poisoned, counts) == together
     for row, count in enumerate(counts):
-        assert searcher.search(encoded[[row]], [count]) == [together[row]]
+        assert search(encoded[[row]], [count]) == [together[row]]
+    assert any(together)
+
+
+@torch.no_grad()
+def test_a_wide_beam_sums_all_alignments(modules, monkeypatch):
+    """Of every sequence that two frames can write with two pieces each at most."""
+    monkeypatch.setattr(transducer_beam, "MAX_PIECES", 2)
+    modules["transducer_lin"].w.bias[4:] = -torch.inf  # three pieces and the blank
+    encoded = torch.randn(2, 2, JOINT)
+    [first, second] = TransducerBeamSearch(modules, 0, 200, -1e9, -1e9)(encoded, [2, 1])
+    assert len(first) == 1 + 3 + 9 + 27 + 81
+    assert len(second) == 1 + 3 + 9
+    for frames, found in ((encoded[0], first), (encoded[1, :1], second)):
+        assert [score for _, score in found] == sorted((s for _, s in found), reverse=True)
+        for ids, score in found:
+            if 0 < len(ids) <= 2:  # of longer ones, some alignments need a third piece in a frame
+                expected = float(log_probability(modules, frames, ids))
+                assert score == pytest.approx(expected, abs=1e-4)
+            assert all(piece in (1, 2, 3) for piece in ids)
+
+
+def test_a_hotword_flips_the_winner(modules):
+    """The piece of the second best text gets a boost."""
+
+    class Boost:
+        def __init__(self, piece, boost):
+            self.piece, self.boost = piece, boost
+
+        def extend(self, state, tokens):
+            return self.boost * (tokens == self.piece).double(), torch.zeros_like(tokens)
+
+        def finish(self, state):
+            return torch.zeros(state.shape, dtype=torch.float64)
+
+    encoded = torch.randn(1, 6, JOINT)
+    [found] = TransducerBeamSearch(modules, 0, 8)(encoded, [6])
+    plain = {tuple(ids): score for ids, score in found}
+    wanted = next(ids[-1] for ids, _ in found if ids and ids[-1] not in found[0][0])
+    fusion = Boost(wanted, 5.0)
+    [boosted] = TransducerBeamSearch(modules, 0, 8, fusions=[fusion])(encoded, [6])
+    assert wanted in boosted[0][0]
+    for ids, score in boosted:
+        if tuple(ids) in plain:
+            gained = score - plain[tuple(ids)]
+            assert gained == pytest.approx(5.0 * ids.count(wanted), abs=0.2)  # pruned elsewhere
 
 
 @torch.no_grad()
 def test_greedy_goes_on_from_chunk_to_chunk(modules):
     encoded = 2 * torch.randn(2, 12, JOINT)
-    searcher = make_searcher(modules, 0, 1)
+    searcher = make_searcher(modules, 0)
     context = TransducerGreedySearcherStreamingContext()
     found = [[], []]
     for chunk in encoded.split(5, dim=1):
@@ -116,9 +171,7 @@ def test_a_beam_finds_what_is_more_probable():
     for seed in range(12):
         modules = make_modules(seed)
         frames = torch.randn(5, JOINT)
-        greedy, beam = (
-            make_searcher(modules, 0, size).search(frames[None], [5])[0] for size in (1, 4)
-        )
+        greedy, beam = (best_of(modules, size)(frames[None], [5])[0] for size in (1, 4))
         gains.append(
             float(log_probability(modules, frames, beam) - log_probability(modules, frames, greedy))
         )
@@ -129,19 +182,8 @@ def test_a_beam_finds_what_is_more_probable():
 def test_a_beam_ends_though_the_blank_is_never_likely(modules):
     with torch.no_grad():
         modules["transducer_lin"].w.bias[0] = -100.0
-    (found,) = make_searcher(modules, 0, 3).search(torch.randn(1, 4, JOINT), [4])
-    assert 0 < len(found) <= 3 * 4
-
-
-def test_a_beam_changes_no_score(modules):
-    frame, predicted = torch.randn(1, 1, 1, JOINT), torch.randn(1, 1, 1, JOINT)
-    full = make_searcher(modules, 0, 1)._joint_forward_step(frame, predicted).flatten()
-    pruned = make_searcher(modules, 0, 4)._joint_forward_step(frame, predicted).flatten()
-    kept = pruned.isfinite()
-    assert kept[0]
-    assert int(kept.sum()) == 4
-    assert torch.equal(pruned[kept], full[kept])
-    assert full[1:][~kept[1:]].max() <= full[1:][kept[1:]].min()
+    (found,) = best_of(modules, 3)(torch.randn(1, 4, JOINT), [4])
+    assert len(found) <= transducer_beam.MAX_PIECES * 4
 
 
 def test_decoders_return_token_ids(modules, tokenizer):
@@ -168,3 +210,5 @@ def test_errors_say_what_would_do(modules, tokenizer):
     wide = SimpleNamespace(blank_index=0, test_beam_size=13)
     with pytest.raises(ValueError, match=r"test_beam_size must be from 1 to .* 12 pieces, not 13"):
         build_transducer_decoder("transducer_beam", wide, modules, tokenizer)
+    with pytest.raises(ValueError, match="need transducer_beam, not transducer_greedy"):
+        build_transducer_decoder("transducer_greedy", HPARAMS, modules, tokenizer, fusions=[1])

@@ -14,6 +14,7 @@ from summarymixing_sb.data.audio import read_audio
 from summarymixing_sb.export.command import export
 from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.inference.streaming import StreamingRecogniser
+from summarymixing_sb.inference.transcribe import main
 
 SIZES = {"train-mini": 24, "dev-mini": 4, "test-mini": 6}
 TINY = {
@@ -78,6 +79,19 @@ def test_tests_over_chunk_sizes(corpus, tmp_path, capsys):
     record = json.loads((tmp_path / "greedy" / "dev-mini.chunk4_left1.json").read_text())
     assert record["decoding"]["method"] == "ctc_greedy"
     assert record["decoding"]["beam"] is None
+
+    # recordings, with a boost beyond all measure
+    file = next((corpus / "test-mini").rglob("*.flac"))
+    (tmp_path / "words.txt").write_text("ABLE\n")
+    beam = ["--decoding", "transducer_beam", "--hotwords", str(tmp_path / "words.txt")]
+    capsys.readouterr()
+    found = []
+    for boost in ("0", "1000"):
+        assert main([str(tmp_path), str(file), *beam, "--hotword_boost", boost]) == 0
+        found.append(capsys.readouterr().out.splitlines()[-1])
+    assert found[0] != found[1]
+    assert main([str(tmp_path), str(file), "--format", "json"]) == 0
+    assert '"decoding": "transducer_greedy"' in capsys.readouterr().out
 
 
 def test_resumes_as_if_never_stopped(corpus, tmp_path):
