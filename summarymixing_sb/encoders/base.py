@@ -267,7 +267,7 @@ class Encoder(nn.Module):
             If the chunk is empty or too long, or the number of streams has changed.
         """
         state.require_next(x)
-        if state.position == 0:
+        if not state.layers:
             state.batch_size = x.size(0)
             state.layers = self._start_layers(state.batch_size, state.chunks)
         for layer, layer_state in zip(self.layers, state.layers):

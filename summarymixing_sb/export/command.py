@@ -24,6 +24,7 @@ from summarymixing_sb.evaluation import environment_record
 from summarymixing_sb.export.hyperparams import inference_yaml
 from summarymixing_sb.export.model_card import model_card, read_results
 from summarymixing_sb.export.onnx import export_onnx
+from summarymixing_sb.export.onnx_stream import export_onnx_stream
 from summarymixing_sb.hub import (
     EXPORT_FILE,
     HUB_NAME,
@@ -67,6 +68,15 @@ def main(argv=None):
     parser.add_argument("--licence", default="other", help="as the hub names it (%(default)s)")
     parser.add_argument("--onnx", action="store_true", help=f"also write {ONNX_FILE}")
     parser.add_argument("--int8", action="store_true", help=f"also write it and {INT8_FILE}")
+    parser.add_argument(
+        "--onnx_chunk",
+        type=int,
+        metavar="CHUNK_MS",
+        help="also write the graphs of streams, in chunks of so many milliseconds",
+    )
+    parser.add_argument(
+        "--left_context", type=int, metavar="CHUNKS", help="that a chunk sees; all, if not given"
+    )
     parser.add_argument("--push", metavar="OWNER/NAME", help="also upload it to the hub")
     parser.add_argument("--private", action="store_true", help="upload where nobody else sees it")
     parser.add_argument(
@@ -78,6 +88,8 @@ def main(argv=None):
     try:
         if options.push and not HUB_NAME.fullmatch(options.push):
             raise ValueError(f"--push: give owner/name, not {options.push!r}")
+        if options.left_context is not None and options.onnx_chunk is None:
+            raise ValueError("--left_context is for --onnx_chunk")
         name = options.name or options.push or Path(options.folder).resolve().name
         export(
             options.run,
@@ -87,6 +99,7 @@ def main(argv=None):
             options.trust,
             onnx=options.onnx or options.int8,
             int8=options.int8,
+            chunks=options.onnx_chunk and (options.onnx_chunk, options.left_context),
         )
         print(f"{options.folder}: {', '.join(sorted(os.listdir(options.folder)))}")
         if options.push:
@@ -97,7 +110,9 @@ def main(argv=None):
     return 0
 
 
-def export(run_folder, folder, name, licence="other", trust=False, onnx=False, int8=False):
+def export(
+    run_folder, folder, name, licence="other", trust=False, onnx=False, int8=False, chunks=None
+):
     """Make the folder of a model, whole or not at all.
 
     Parameters
@@ -114,6 +129,9 @@ def export(run_folder, folder, name, licence="other", trust=False, onnx=False, i
         See :func:`summarymixing_sb.inference.run.load_run`.
     onnx, int8 : bool
         Also write graphs for onnxruntime, see :mod:`summarymixing_sb.export.onnx`.
+    chunks : tuple of int and int or None, optional
+        Milliseconds and left context of the graphs of streams, which are written too, see
+        :mod:`summarymixing_sb.export.onnx_stream`.
 
     Raises
     ------
@@ -132,15 +150,17 @@ def export(run_folder, folder, name, licence="other", trust=False, onnx=False, i
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         made = Path(temporary) / folder.name
         made.mkdir()
-        _write(run, made, name, licence)
+        _write(run, made, name, licence, onnx)
         if onnx:
             export_onnx(run, made, int8)
+        if chunks:
+            export_onnx_stream(run, made, *chunks, int8)
         if folder.exists():
             folder.rmdir()
         os.replace(made, folder)
 
 
-def _write(run, folder, name, licence):
+def _write(run, folder, name, licence, onnx):
     """Write all files of an exported model."""
     settings = run.settings
     torch.save(ModelParts(run.modules).state_dict(), folder / MODEL_FILE)
@@ -164,7 +184,8 @@ def _write(run, folder, name, licence):
         **{"commit": record["commit"], "date": record["date"], "epochs": checkpoints},
     }
     (folder / EXPORT_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    card = model_card(run, read_results(settings["results_folder"]), name, licence, checkpoints)
+    results = read_results(settings["results_folder"])
+    card = model_card(run, results, name, licence, checkpoints, onnx)
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 

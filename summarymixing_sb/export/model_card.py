@@ -47,6 +47,18 @@ model = foreign_class(
 )
 probabilities, labels = model.classify_file("speech.wav")
 """,
+    "onnx": """\
+import numpy, onnxruntime, sentencepiece, soundfile  # no torch: CTC, the best piece of each frame
+
+signal, rate = soundfile.read("speech.wav", dtype="float32")  # {rate} Hz, one channel
+model = onnxruntime.InferenceSession("{name}/model.onnx")
+tokenizer = sentencepiece.SentencePieceProcessor(model_file="{name}/tokenizer.ckpt")
+inputs = {{"signals": signal[None], "samples": numpy.array([len(signal)])}}
+best = model.run(["log_probs"], inputs)[0][0].argmax(-1).tolist()
+pairs = zip([{blank}, *best], best)
+ids = [piece for before, piece in pairs if piece not in (before, {blank})]
+print(tokenizer.decode(ids))
+""",
 }
 
 
@@ -70,7 +82,7 @@ def read_results(folder):
     return found
 
 
-def model_card(run, results, name, licence, epochs):
+def model_card(run, results, name, licence, epochs, onnx=False):
     """Write the card: what it is, what it was trained on and scores, how to use it, its limits.
 
     Parameters
@@ -84,6 +96,8 @@ def model_card(run, results, name, licence, epochs):
         As the hub names it, such as apache-2.0.
     epochs : list of int
         Of the checkpoints whose average the model is.
+    onnx : bool
+        Whether there is a graph, too.
 
     Returns
     -------
@@ -111,7 +125,7 @@ def model_card(run, results, name, licence, epochs):
         "With the package summarymixing_sb installed, which SpeechBrain finds by the names in",
         f"`hyperparams.yaml`. Recordings of any rate are brought to {settings['sample_rate']} Hz.",
         "",
-        *_usage(settings, name),
+        *_usage(settings, name, onnx),
         "## Training",
         "",
         f"- data: {dataset or 'not named in the results'}, {', '.join(map(str, trained_on))}",
@@ -166,7 +180,7 @@ def _machine(record):
     return machine.get("gpu") or f"{machine['cores']} cores of {machine['cpu']}"
 
 
-def _usage(settings, name):
+def _usage(settings, name, onnx):
     """Give code for each interface that loads the model, and the command."""
     modules = settings["modules"]
     if "label_lin" in modules:
@@ -175,9 +189,13 @@ def _usage(settings, name):
         kinds = ["EncoderDecoderASR", "StreamingASR"]
     else:
         kinds = ["EncoderDecoderASR", "EncoderASR"]
+    values = {
+        **{"name": name, "decoding": settings.get("test_decoding")},
+        **{"rate": settings["sample_rate"], "blank": settings.get("blank_index")},
+    }
     lines = []
-    for kind in kinds:
-        code = USE[kind].format(name=name, decoding=settings.get("test_decoding"))
+    for kind in [*kinds, *(["onnx"] if onnx else [])]:
+        code = USE[kind].format(**values)
         lines += ["```python", *code.splitlines(), "```", ""]
     if "label_lin" not in modules:
         lines += ["Recordings of any length, word times and subtitles:", ""]

@@ -61,7 +61,7 @@ def export_onnx(run, folder, int8=False):
     written.save(str(file))
     _compare(run, file)
     if int8:
-        _quantize(file, Path(folder) / INT8_FILE)
+        quantize(file, Path(folder) / INT8_FILE)
 
 
 class _Graph(nn.Module):
@@ -72,8 +72,8 @@ class _Graph(nn.Module):
         features = copy.deepcopy(run.front_end.compute_features)
         if not isinstance(features, Fbank):
             raise ValueError(f"ONNX: features of {type(features).__name__} are not exported")
-        features.compute_STFT = _FourierTransform(features.compute_STFT)
-        normalize = _GlobalNormalization(run.modules["normalize"])
+        features.compute_STFT = FourierTransform(features.compute_STFT)
+        normalize = GlobalNormalization(run.modules["normalize"])
         hop = run.front_end.hop
         self.front_end = FrontEnd(features, normalize, run.modules["CNN"], hop)
         self.transformer, self.ctc_lin = run.modules["Transformer"], run.modules["ctc_lin"]
@@ -84,8 +84,13 @@ class _Graph(nn.Module):
         return self.ctc_lin(encoded).log_softmax(-1), frames
 
 
-class _FourierTransform(nn.Module):
-    """SpeechBrain's STFT as a convolution, since onnxruntime's own is slow."""
+class FourierTransform(nn.Module):
+    """SpeechBrain's STFT as a convolution, since onnxruntime's own is slow.
+
+    Parameters
+    ----------
+    stft : speechbrain.processing.features.STFT
+    """
 
     def __init__(self, stft):
         super().__init__()
@@ -106,8 +111,13 @@ class _FourierTransform(nn.Module):
         return torch.stack(both.chunk(2, dim=1), dim=-1).transpose(1, 2)
 
 
-class _GlobalNormalization(nn.Module):
-    """SpeechBrain's normaliser with the statistics of the training."""
+class GlobalNormalization(nn.Module):
+    """SpeechBrain's normaliser with the statistics of the training.
+
+    Parameters
+    ----------
+    normalize : speechbrain.processing.features.InputNormalization
+    """
 
     def __init__(self, normalize):
         super().__init__()
@@ -147,6 +157,21 @@ def _trace(graph, example):
             # what is true of every length of speech, and torch cannot prove
             prefer_deferred_runtime_asserts_over_guards=True,
         )
+    return without_squeezes(program)
+
+
+def without_squeezes(program):
+    """Take out what squeezes a dimension that is not 1.
+
+    Parameters
+    ----------
+    program : torch.export.ExportedProgram
+        It is changed.
+
+    Returns
+    -------
+    torch.export.ExportedProgram
+    """
     for node in list(program.graph.nodes):
         # torch's squeeze leaves a dimension that is not 1; ONNX's refuses it
         if node.target is torch.ops.aten.squeeze.dim:
@@ -179,8 +204,13 @@ def _compare(run, file):
                 )
 
 
-def _quantize(file, target):
-    """Bring the matrix products by one matrix of weights to int8."""
+def quantize(file, target):
+    """Bring the matrix products by one matrix of weights to int8.
+
+    Parameters
+    ----------
+    file, target : Path
+    """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 

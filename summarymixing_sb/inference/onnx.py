@@ -37,14 +37,20 @@ def require(*packages):
             raise ValueError(f"ONNX needs the package {package}: pip install {package}") from error
 
 
-class OnnxModel:
-    """A graph that :func:`export_onnx` wrote, run by onnxruntime.
+def open_session(file, hint, threads=None):
+    """Open a graph with onnxruntime.
 
     Parameters
     ----------
     file : str or Path
+    hint : str
+        What makes the file.
     threads : int, optional
         As many as onnxruntime likes if None.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
 
     Raises
     ------
@@ -53,23 +59,31 @@ class OnnxModel:
     ValueError
         If onnxruntime is not installed, or the file is no such graph.
     """
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"there is no {file}: {hint}")
+    require("onnxruntime")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has many kinds
+        raise ValueError(f"{file} cannot be run: {error}") from error
+
+
+class OnnxModel:
+    """A graph that :func:`export_onnx` wrote, run by onnxruntime.
+
+    Parameters
+    ----------
+    file, threads
+        See :func:`open_session`, also for its errors.
+    """
 
     def __init__(self, file, threads=None):
-        if not Path(file).is_file():
-            raise FileNotFoundError(
-                f"there is no {file}: export the run with summarymixing-export --onnx, or --int8"
-            )
-        require("onnxruntime")
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        try:
-            self.session = onnxruntime.InferenceSession(
-                str(file), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime has many kinds
-            raise ValueError(f"{file} cannot be run: {error}") from error
+        hint = "export the run with summarymixing-export --onnx, or --int8"
+        self.session = open_session(file, hint, threads)
 
     def __call__(self, signals, samples):
         """Compute log-probabilities of CTC.

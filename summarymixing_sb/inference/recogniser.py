@@ -15,6 +15,7 @@ from summarymixing_sb.data.audio import SILENCE
 from summarymixing_sb.decoding.build import METHODS, build_decoder
 from summarymixing_sb.decoding.transducer import METHODS as TRANSDUCER_METHODS
 from summarymixing_sb.decoding.transducer import build_transducer_decoder
+from summarymixing_sb.inference.alignment import align_words
 from summarymixing_sb.inference.one_pass import MEASURED_SECONDS, longest_pass
 from summarymixing_sb.inference.splitting import (
     batches_by_length,
@@ -22,7 +23,7 @@ from summarymixing_sb.inference.splitting import (
     join_windows,
     plan_windows,
 )
-from summarymixing_sb.inference.transcripts import align_words, end_with
+from summarymixing_sb.inference.transcripts import end_with
 from summarymixing_sb.models.encode import encode
 
 #: What is decoded and aligned at once; what is longer is cut at a pause.

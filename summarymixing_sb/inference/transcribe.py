@@ -27,6 +27,7 @@ from summarymixing_sb.decoding.hotwords import Hotwords
 from summarymixing_sb.decoding.ngram import Ngram
 from summarymixing_sb.decoding.transducer import METHODS as TRANSDUCER_METHODS
 from summarymixing_sb.inference.onnx import FILES, OnnxRecogniser
+from summarymixing_sb.inference.onnx_stream import OnnxStreamingRecogniser
 from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.recordings import (
     STANDARD_INPUT,
@@ -319,11 +320,11 @@ class StreamingJob:
     """
 
     def __init__(self, options):
-        refused = ("format", "output", "min_score", "onnx", "hotwords", "ngram")
+        refused = ("format", "output", "min_score", "hotwords", "ngram")
         if any(getattr(options, name) for name in refused):
             raise ValueError(
                 "--streaming writes text to standard output, greedily: no --format, --output, "
-                "--min_score, --onnx, --hotwords or --ngram"
+                "--min_score, --hotwords or --ngram"
             )
         if options.sources == [STANDARD_INPUT]:
             self.sources = [STANDARD_INPUT]
@@ -332,8 +333,10 @@ class StreamingJob:
         else:
             self.sources = find_recordings(options.sources)
         self.chunks = (options.streaming, options.left_context)
-        self.run = load_run(options.run, options.device, options.trust)
-        StreamingRecogniser(self.run, *self.chunks)  # refuses what cannot stream
+        device = "cpu" if options.onnx else options.device
+        self.run = load_run(options.run, device, options.trust)
+        self.onnx = options.onnx
+        _stream(self.run, *self.chunks, self.onnx)  # refuses what cannot stream
 
     def do(self):
         """Transcribe and print.
@@ -356,12 +359,19 @@ class StreamingJob:
                 continue
             if len(self.sources) > 1:
                 print(f"{source}: ", end="", flush=True)
-            if transcribe_stream(self.run, sound, *self.chunks)["interrupted"]:
+            if transcribe_stream(self.run, sound, *self.chunks, onnx=self.onnx)["interrupted"]:
                 break
         return failed
 
 
-def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None):
+def _stream(run, chunk_ms, left_context, onnx):
+    """Start a stream, by torch or by onnxruntime."""
+    if onnx:
+        return OnnxStreamingRecogniser(run, chunk_ms, left_context, onnx)
+    return StreamingRecogniser(run, chunk_ms, left_context)
+
+
+def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None, onnx=None):
     """Transcribe chunk by chunk and print each text as soon as it is recognised.
 
     Sound is taken in as fast as it comes: a waveform at once, a microphone at its own pace. A
@@ -379,6 +389,8 @@ def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None):
         See :class:`summarymixing_sb.inference.streaming.StreamingRecogniser`.
     out : text file, optional
         Where the text is printed; standard output if None.
+    onnx : str, optional
+        ``float32`` or ``int8``, to run the graphs of an exported model.
 
     Returns
     -------
@@ -392,7 +404,7 @@ def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None):
         If the chunk is no multiple of the encoder's frame, or the model cannot stream.
     """
     out = out or sys.stdout
-    recogniser = StreamingRecogniser(run, chunk_ms, left_context)
+    recogniser = _stream(run, chunk_ms, left_context, onnx)
     meter = StreamMeter(recogniser, run.sample_rate)
     pieces = _pieces if isinstance(sound, torch.Tensor) else _raw_pieces
     texts, interrupted = [], False

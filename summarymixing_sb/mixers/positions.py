@@ -36,15 +36,15 @@ class SinusoidalPositions(nn.Module):
         ----------
         x : torch.Tensor
             (B, T, D); only length, type and device are used.
-        first : int
-            Position of the first frame.
+        first : int or torch.Tensor
+            Position of the first frame; a tensor has no dimensions.
 
         Returns
         -------
         torch.Tensor
             (1, T, D).
         """
-        time = torch.arange(first, first + x.size(1), device=x.device, dtype=torch.float32)
+        time = first + torch.arange(x.size(1), device=x.device, dtype=torch.float32)
         pairs = torch.arange(0, self.d_model, 2, device=x.device, dtype=torch.float32)
         rates = torch.exp(pairs * -(math.log(10000.0) / self.d_model))
         angles = torch.outer(time, rates)  # (T, D / 2)
