@@ -101,14 +101,14 @@ class FourierTransform(nn.Module):
         window = F.pad(stft.window, (before, stft.n_fft - stft.win_length - before)).double()
         times = torch.arange(stft.n_fft).double()
         angles = 2 * math.pi / stft.n_fft * torch.outer(torch.arange(self.half + 1).double(), times)
-        basis = torch.cat([angles.cos() * window, -angles.sin() * window])
+        basis = torch.stack([angles.cos() * window, -angles.sin() * window], dim=1).flatten(0, 1)
         self.register_buffer("basis", basis[:, None].float())  # (2 K, 1, n_fft)
 
     def forward(self, signals):
         """From (B, N) to (B, T, K, 2), as SpeechBrain's."""
         padded = F.pad(signals, (self.half, self.half))[:, None]
         both = F.conv1d(padded, self.basis, stride=self.hop)  # (B, 2 K, T)
-        return torch.stack(both.chunk(2, dim=1), dim=-1).transpose(1, 2)
+        return both.transpose(1, 2).unflatten(2, (-1, 2))
 
 
 class GlobalNormalization(nn.Module):
@@ -157,11 +157,11 @@ def _trace(graph, example):
             # what is true of every length of speech, and torch cannot prove
             prefer_deferred_runtime_asserts_over_guards=True,
         )
-    return without_squeezes(program)
+    return simplify(program)
 
 
-def without_squeezes(program):
-    """Take out what squeezes a dimension that is not 1.
+def simplify(program):
+    """Take out what does nothing: squeezes of a dimension that is not 1, powers of 1.
 
     Parameters
     ----------
@@ -180,6 +180,9 @@ def without_squeezes(program):
             if isinstance(size, int) and size != 1:
                 node.replace_all_uses_with(source)
                 program.graph.erase_node(node)
+        elif node.target is torch.ops.aten.pow.Tensor_Scalar and node.args[1] == 1:
+            node.replace_all_uses_with(node.args[0])
+            program.graph.erase_node(node)
     program.graph_module.recompile()
     return program
 

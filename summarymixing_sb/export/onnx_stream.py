@@ -15,7 +15,7 @@ from summarymixing_sb.export.onnx import (
     FourierTransform,
     GlobalNormalization,
     quantize,
-    without_squeezes,
+    simplify,
 )
 from summarymixing_sb.inference.onnx import require
 from summarymixing_sb.inference.onnx_stream import (
@@ -98,7 +98,7 @@ def _write_features(stream, file):
             prefer_deferred_runtime_asserts_over_guards=True,
         )
     names = {"input_names": ["samples", "before"], "output_names": ["frames", "loudest"]}
-    torch.onnx.export(without_squeezes(program), (), **names, verbose=False).save(str(file))
+    torch.onnx.export(simplify(program), (), **names, verbose=False).save(str(file))
 
 
 class _Features(nn.Module):
