@@ -8,7 +8,12 @@ from speechbrain.utils.logger import get_logger
 from torch import nn
 
 from summarymixing_sb.encoders.base import Encoder, EncoderLayer
-from summarymixing_sb.encoders.convolution import ConvolutionState, convolve_chunk, convolve_frames
+from summarymixing_sb.encoders.convolution import (
+    ConvolutionState,
+    convolution_sides,
+    convolve_chunk,
+    convolve_frames,
+)
 from summarymixing_sb.encoders.layers import require_odd_kernel
 from summarymixing_sb.mixers.heads import head_mlp
 
@@ -97,6 +102,9 @@ class BranchformerEncoderLayer(EncoderLayer):
         Dropout probability.
     causal : bool
         Whether the kernel covers its frame and those before; the mixer is limited by ``chunks``.
+    half_causal_convolution : bool
+        Whether half of the convolution's channels cover their frame and those before, see
+        :mod:`summarymixing_sb.encoders.convolution`.
     attention_type : str
         Name of the mixer, see :func:`summarymixing_sb.list_mixers`; "none" builds no branch.
     mixer_options : dict, optional
@@ -130,6 +138,7 @@ class BranchformerEncoderLayer(EncoderLayer):
         csgu_linear_units=3072,
         gate_activation=nn.Identity,
         use_linear_after_conv=False,
+        half_causal_convolution=False,
     ):
         require_odd_kernel(kernel_size)
         super().__init__(d_model, nhead, dropout, None, attention_type, mixer_options)
@@ -149,7 +158,7 @@ class BranchformerEncoderLayer(EncoderLayer):
             gate_activation,
             dropout,
             use_linear_after_conv,
-            causal,
+            convolution_sides(causal, half_causal_convolution),
         )
         self.norm_conv = LayerNorm(d_model)
         self.dropout = nn.Dropout(dropout)

@@ -8,7 +8,12 @@ from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
 from summarymixing_sb.encoders.base import Encoder, EncoderLayer
-from summarymixing_sb.encoders.convolution import ConvolutionState, convolve_chunk, convolve_frames
+from summarymixing_sb.encoders.convolution import (
+    ConvolutionState,
+    convolution_sides,
+    convolve_chunk,
+    convolve_frames,
+)
 from summarymixing_sb.encoders.layers import FeedForward, require_odd_kernel
 
 
@@ -23,7 +28,6 @@ class ConvolutionModule(speechbrain_conformer.ConvolutionModule):
 
     def forward(self, x, padding_mask=None, chunks=None):
         """Map (B, T, D) to (B, T, D); for the arguments see :func:`convolve_frames`."""
-        chunks = None if self.causal else chunks
         out = convolve_frames(self._gate(x), self.conv, padding_mask, chunks, self.causal)
         return self.after_conv(out)
 
@@ -62,6 +66,9 @@ class ConformerEncoderLayer(EncoderLayer):
         Dropout probability.
     causal : bool
         Whether the kernel covers its frame and those before; the mixer is limited by ``chunks``.
+    half_causal_convolution : bool
+        Whether half of the convolution's channels cover their frame and those before, see
+        :mod:`summarymixing_sb.encoders.convolution`.
     attention_type : str
         Name of the mixer, see :func:`summarymixing_sb.list_mixers`.
     mixer_options : dict, optional
@@ -88,6 +95,7 @@ class ConformerEncoderLayer(EncoderLayer):
         causal=False,
         attention_type="SummaryMixing",
         mixer_options=None,
+        half_causal_convolution=False,
     ):
         require_odd_kernel(kernel_size)
         super().__init__(d_model, nhead, dropout, d_ffn, attention_type, mixer_options)
@@ -96,6 +104,7 @@ class ConformerEncoderLayer(EncoderLayer):
         self.convolution_module = ConvolutionModule(
             d_model, kernel_size, bias, activation, dropout, causal=causal
         )
+        self.convolution_module.causal = convolution_sides(causal, half_causal_convolution)
         self.ffn_module1, self.ffn_module2 = (
             nn.Sequential(
                 nn.LayerNorm(d_model),

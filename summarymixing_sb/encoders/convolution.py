@@ -1,12 +1,41 @@
 """Depthwise convolution over time without padding and future chunks in its outputs.
 
+It is symmetric, causal, or of two halves ("half", BACON of NVIDIA, Interspeech 2026): the kernel is
+causal for the first half of the channels, and symmetric for the second. Across the borders of
+chunks, a kernel sees what is before, and zeros for what is behind.
+
 Letters: B batch, T frames, N chunks, C frames of a chunk, K kernel size, P = K // 2, E channels.
 """
+
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
 
 from summarymixing_sb.encoders.depthwise import depthwise_convolution
+
+
+def convolution_sides(causal, half_causal):
+    """Choose the frames under the kernel: what :func:`convolve_frames` calls ``causal``.
+
+    Parameters
+    ----------
+    causal : bool
+        Of the encoder.
+    half_causal : bool
+
+    Returns
+    -------
+    bool or str
+
+    Raises
+    ------
+    ValueError
+        If both are set.
+    """
+    if causal and half_causal:
+        raise ValueError("half_causal_convolution: the convolution of a causal encoder is causal.")
+    return "half" if half_causal else causal
 
 
 def convolve_frames(x, conv, padding_mask=None, chunks=None, causal=False, reflect=False):
@@ -22,8 +51,9 @@ def convolve_frames(x, conv, padding_mask=None, chunks=None, causal=False, refle
         (B, T), True where a frame is padding; padding follows the valid frames.
     chunks : DynChunkTrainConfig, optional
         Hides the frames after each chunk; those before it are seen as far as the kernel reaches.
-    causal : bool
-        Whether the kernel covers its frame and those before, instead of both sides.
+    causal : bool or str
+        Whether the kernel covers its frame and those before, instead of both sides; "half": that
+        of the first half of the channels does.
     reflect : bool
         Whether an utterance is continued by its mirror image at both ends, or by zeros. With
         chunks and in a causal convolution it is zeros, since the mirror image shows the future.
@@ -33,6 +63,10 @@ def convolve_frames(x, conv, padding_mask=None, chunks=None, causal=False, refle
     torch.Tensor
         (B, T, E).
     """
+    if causal == "half":
+        pairs = zip(x.chunk(2, dim=-1), _halves(conv), (True, False))
+        parts = [convolve_frames(*pair, padding_mask, chunks, c, reflect) for *pair, c in pairs]
+        return torch.cat(parts, dim=-1)
     reach = conv.weight.size(-1) // 2
     if padding_mask is not None:
         x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
@@ -65,8 +99,9 @@ class ConvolutionState:
         The depthwise convolution.
     batch_size : int
         Streams B.
-    causal : bool
-        Whether the kernel covers its frame and those before, and so reaches back twice as far.
+    causal : bool or str
+        Whether the kernel, or that of "half" of the channels, covers its frame and those before,
+        and so reaches back twice as far.
     """
 
     def __init__(self, conv, batch_size, causal=False):
@@ -100,9 +135,24 @@ def convolve_chunk(x, conv, state, padding_mask=None):
     x = torch.cat((state.before, x), dim=1)
     # A copy, since a view would keep the memory of the whole chunk.
     state.before = x[:, x.size(1) - state.before.size(1) :].clone()
+    reach = conv.weight.size(-1) // 2
+    if state.causal == "half":
+        past, both = x.chunk(2, dim=-1)
+        parts = past, F.pad(both[:, reach:], (0, 0, 0, reach))
+        halves = zip(parts, _halves(conv))
+        return torch.cat([depthwise_convolution(y, c.weight, c.bias) for y, c in halves], dim=-1)
     if not state.causal:
-        x = F.pad(x, (0, 0, 0, conv.weight.size(-1) // 2))
+        x = F.pad(x, (0, 0, 0, reach))
     return depthwise_convolution(x, conv.weight, conv.bias)
+
+
+def _halves(conv):
+    """Split a depthwise convolution by its channels."""
+    biases = (None, None) if conv.bias is None else conv.bias.chunk(2)
+    return [
+        SimpleNamespace(weight=weight, bias=bias)
+        for weight, bias in zip(conv.weight.chunk(2), biases)
+    ]
 
 
 def mirror_ends(x, padding_mask, reach):

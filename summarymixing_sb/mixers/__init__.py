@@ -4,6 +4,7 @@ from summarymixing_sb.mixers.base import Mixer
 from summarymixing_sb.mixers.fastformer import FastFormer
 from summarymixing_sb.mixers.hypermixing import HyperMixing
 from summarymixing_sb.mixers.none import NoMixer
+from summarymixing_sb.mixers.pom import PoM
 from summarymixing_sb.mixers.rope_sdpa import RoPESDPA
 from summarymixing_sb.mixers.speechbrain import MultiheadAttention, RelPosMHAXL, RoPEMHA
 from summarymixing_sb.mixers.summary_mixing import SummaryMixing
@@ -14,6 +15,7 @@ __all__ = [
     "Mixer",
     "MultiheadAttention",
     "NoMixer",
+    "PoM",
     "RelPosMHAXL",
     "RoPEMHA",
     "RoPESDPA",

@@ -1,4 +1,4 @@
-"""Reference definition of SummaryMixing with dense weights, slow and obvious, for tests.
+"""Reference definitions of SummaryMixing and PoM with dense weights, slow and obvious, for tests.
 
 Letters: B batch, T frames, D model width, d summary width.
 """
@@ -82,6 +82,9 @@ def reference_summary_mixing(mixer, x, padding_mask=None, chunks=None):
     summary = mixer.summary_norm(reference_means(frames, padding_mask, chunks, weight))
     if mixer.form == "lite":
         return summary
+    if mixer.gate is not None:
+        gate = mixer.gate.linear(x).sigmoid()
+        summary = summary * gate.repeat_interleave(summary.size(-1) // gate.size(-1), dim=-1)
     parts, combiners = [mixer.local_norm(local), summary], ["combine_local", "combine_summary"]
     if mixer.pooling == "window":
         near = reference_means(frames, padding_mask, chunks, lambda gap: gap <= mixer.pool.window)
@@ -89,3 +92,26 @@ def reference_summary_mixing(mixer, x, padding_mask=None, chunks=None):
         combiners.append("combine_window")
     combiner = torch.cat([getattr(mixer, name).weight for name in combiners], dim=1)
     return mixer.activation(F.linear(torch.cat(parts, dim=-1), combiner, mixer.combine_local.bias))
+
+
+def reference_pom(mixer, x, padding_mask=None, chunks=None):
+    """Compute h_t = W_o (sigmoid(W_s x_t) * mean of the products), a product at a time.
+
+    Parameters
+    ----------
+    mixer : PoM
+        Whose parameters are used.
+    x, padding_mask, chunks
+        See :meth:`summarymixing_sb.mixers.Mixer.forward`.
+
+    Returns
+    -------
+    torch.Tensor
+        (B, T, D).
+    """
+    products = []
+    for weight in mixer.factors.weight.chunk(mixer.degree):
+        factor = F.gelu(F.linear(x, weight))
+        products.append(factor * products[-1] if products else factor)
+    state = reference_means(torch.cat(products, dim=-1), padding_mask, chunks)
+    return F.linear(F.linear(x, mixer.select.weight).sigmoid() * state, mixer.output.weight)

@@ -10,6 +10,7 @@ from torch import nn
 
 from summarymixing_sb.mixers.base import Mixer
 from summarymixing_sb.mixers.convert import convert_original_state_dict, join_heads, without_decay
+from summarymixing_sb.mixers.gate import GATES, SummaryGate
 from summarymixing_sb.mixers.heads import INITIALISATIONS, head_mlp, reset_linear
 from summarymixing_sb.pooling import DecayPooling, UtterancePooling, WindowPooling
 from summarymixing_sb.registry import register_mixer
@@ -83,6 +84,9 @@ class SummaryMixing(Mixer):
         Whether gamma is learned, starting from ``decay``.
     window : int
         Frames on either side of a frame in its window; 15 are 0.6 s.
+    gate : str
+        "none" as published; "channel" or "head" let each frame choose from the mean of the
+        utterance or chunk, see :class:`summarymixing_sb.mixers.gate.SummaryGate`. Not for lite.
     activation : str
         "gelu" or "swish", after every layer of f, s and c. The published models take that of their
         encoder: GELU in a Branchformer, Swish in a Conformer.
@@ -123,6 +127,7 @@ class SummaryMixing(Mixer):
         decay=0.98,
         learn_decay=False,
         window=15,
+        gate="none",
         activation="gelu",
         initialisation="per_head",
     ):
@@ -131,6 +136,7 @@ class SummaryMixing(Mixer):
         _check_choice("form", form, FORMS)
         _check_choice("summary_dropout", summary_dropout, SUMMARY_DROPOUTS)
         _check_choice("pooling", pooling, POOLINGS)
+        _check_choice("gate", gate, GATES)
         _check_choice("activation", activation, ACTIVATIONS)
         _check_choice("initialisation", initialisation, INITIALISATIONS)
         local_hidden = [d_model] if local_hidden is None else list(local_hidden)
@@ -146,6 +152,12 @@ class SummaryMixing(Mixer):
                 "form='lite' gives one mean and pooling='window' makes two, to be combined: "
                 "choose form full or fast, or pooling utterance or decay."
             )
+        if form == "lite" and gate != "none":
+            raise ValueError(
+                "form='lite' gives the mean itself, ungated: choose form full or fast."
+            )
+        if gate == "head" and summary_out % nhead:
+            raise ValueError(f"nhead={nhead} does not divide summary_out={summary_out}.")
         if form == "fast" and local_out != summary_out:
             raise ValueError(
                 "form='fast' splits one layer into equal halves, so local_out and summary_out "
@@ -173,6 +185,7 @@ class SummaryMixing(Mixer):
             self.combine_summary = nn.Linear(summary_out, d_model, bias=False)
         if pooling == "window":
             self.combine_window = nn.Linear(summary_out, d_model, bias=False)
+        self.gate = None if gate == "none" else SummaryGate(gate, d_model, summary_out, nhead)
         self._make_norms(PRESETS[preset]["layer_norm"] and form == "full")
         self.reset_mixer_parameters()
 
@@ -186,6 +199,8 @@ class SummaryMixing(Mixer):
         for linear in combiner:
             fan_in = sum(part.in_features for part in combiner)
             reset_linear(linear, fan_in, self.initialisation)
+        if self.gate is not None:
+            self.gate.reset(self.initialisation)
 
     def _make_norms(self, layer_norm):
         """Make the LayerNorms of f(x) and of the means, or what stands for none."""
@@ -209,7 +224,7 @@ class SummaryMixing(Mixer):
 
         local, frames = self._project(x)
         means = self.pool(frames, padding_mask, chunks)
-        return self._mix(local, x.size(1), *means)[:, :time]
+        return self._mix(x, local, *means)[:, :time]
 
     def make_state(self, batch_size, chunks):
         """Start streams, see :meth:`Mixer.make_state`; the state does not grow with time.
@@ -223,7 +238,7 @@ class SummaryMixing(Mixer):
     def step(self, x, state, padding_mask=None):
         """Mix the next chunk, see :meth:`Mixer.step`."""
         local, frames = self._project(x)
-        return self._mix(local, x.size(1), *self.pool.step(frames, state, padding_mask))
+        return self._mix(x, local, *self.pool.step(frames, state, padding_mask))
 
     def _project(self, x):
         """Compute f(x), or None for lite, and s(x): both (B, T, .)."""
@@ -233,15 +248,19 @@ class SummaryMixing(Mixer):
             return self.local(x), self.summary(x)
         return self.joint(x).chunk(2, dim=-1)
 
-    def _mix(self, local, time, summary, near=None):
+    def _mix(self, x, local, summary, near=None):
         """Combine frames with the means (B, N, d) of their chunks and (B, T, d) of windows."""
         summary = self.summary_norm(summary).unsqueeze(2)  # (B, N, 1, d)
-        chunk_shape = (summary.size(1), time // summary.size(1))  # (N, C)
+        chunk_shape = (summary.size(1), x.size(1) // summary.size(1))  # (N, C)
         if self.form == "lite":
             return summary.expand(-1, -1, chunk_shape[1], -1).flatten(1, 2)  # (B, T, D)
         if self.training and self.dropout.p > 0 and self.summary_dropout == "per_frame":
             summary = summary.expand(-1, -1, chunk_shape[1], -1)
-        summary = self.combine_summary(self.dropout(summary))
+        summary = self.dropout(summary)
+        if self.gate is None:
+            summary = self.combine_summary(summary)
+        else:
+            summary = self.gate(x.unflatten(1, chunk_shape), summary, self.combine_summary)
         mixed = self.combine_local(self.dropout(self.local_norm(local)))  # (B, T, D)
         # Not in place, since a forward hook may hold the output of combine_local.
         mixed = (mixed.unflatten(1, chunk_shape) + summary).flatten(1, 2)

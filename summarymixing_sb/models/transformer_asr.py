@@ -97,6 +97,9 @@ class TransformerASR(nn.Module):
         Whether sinusoids are added to the frames, for a mixer that takes absolute positions, and
         to the tokens; by default as ``positional_encoding`` says. In the models of the Interspeech
         2024 table, the decoder alone has them.
+    half_causal_convolution : bool
+        Whether half of the channels of a Conformer's or Branchformer's convolution are causal, see
+        :mod:`summarymixing_sb.encoders.convolution`.
 
     Raises
     ------
@@ -147,6 +150,7 @@ class TransformerASR(nn.Module):
         decoder_nhead=None,
         encoder_positions=None,
         decoder_positions=None,
+        half_causal_convolution=False,
     ):
         super().__init__()
         if encoder_module not in ENCODERS:
@@ -186,6 +190,7 @@ class TransformerASR(nn.Module):
                 csgu_linear_units=csgu_linear_units,
                 gate_activation=gate_activation,
                 use_linear_after_conv=use_linear_after_conv,
+                half_causal_convolution=half_causal_convolution,
                 **shared,
             )
         elif encoder_module == "conformer":
@@ -194,6 +199,7 @@ class TransformerASR(nn.Module):
                 kernel_size=kernel_size,
                 activation=conformer_activation,
                 bias=bias,
+                half_causal_convolution=half_causal_convolution,
                 **shared,
             )
         else:

@@ -80,6 +80,7 @@ def _upgraded(identity):
     identity = dict(identity)
     model, mixer = "Transformer", "Transformer.mixer_options.SummaryMixing"
     if f"{model}.nhead" in identity:
+        identity.setdefault(f"{model}.half_causal_convolution", False)
         identity.setdefault(f"{model}.decoder_nhead", identity[f"{model}.nhead"])
     if f"{model}.positional_encoding" in identity:
         sinusoids = identity.pop(f"{model}.positional_encoding") is not None
@@ -90,6 +91,7 @@ def _upgraded(identity):
             identity.pop(f"{model}.{key}", None)
     if f"{mixer}.preset" in identity:
         identity.setdefault(f"{mixer}.activation", "gelu")
+        identity.setdefault(f"{mixer}.gate", "none")
         # How weights began does not say what they are.
         identity.pop(f"{mixer}.initialisation", None)
     if identity.get("predictor.!") == "!new:summarymixing_sb.predictor.Predictor":

@@ -230,6 +230,7 @@ KEYS = {
     "csgu_linear_units": _integer(2, step=2, used=(("encoder_module", ("branchformer",)),)),
     "dropout": _number(0, below=1),
     "causal": _switch(),
+    "half_causal_convolution": _switch(used=(("encoder_module", ("conformer", "branchformer")),)),
     "encoder_positions": _switch(),
     "decoder_positions": _switch(used=_DECODER),
     "layerdrop_prob": _number(0, below=1),
@@ -265,6 +266,7 @@ KEYS = {
     "summary_decay": _number(above=0, below=1, used=(("summary_pooling", ("decay",)),)),
     "learn_summary_decay": _switch(used=(("summary_pooling", ("decay",)),)),
     "summary_window": _integer(0, used=(("summary_pooling", ("window",)),)),
+    "summary_gate": _choice("none", "channel", "head", comment="none", used=_SUMMARY),
     # decoding; the task knows its ways
     "valid_decoding": _text(""),
     "valid_search_interval": _integer(1),

@@ -55,6 +55,17 @@ def test_length_has_no_cap(mixer):
         assert model(torch.randn(1, 3500, 4)).shape == (1, 3500, 4)
 
 
+def test_half_of_the_channels_are_causal():
+    conv = torch.nn.Conv1d(6, 6, 5, groups=6, padding=2)
+    x = torch.randn(3, 20, 6)
+    expected = conv(x.transpose(1, 2)).transpose(1, 2)
+    late = torch.nn.functional.pad(x, (0, 0, 2, 0))[:, :20]  # two frames later
+    expected[..., :3] = conv(late.transpose(1, 2)).transpose(1, 2)[..., :3]
+    found = convolve_frames(x, conv, causal="half")
+    torch.testing.assert_close(found[:, :-2], expected[:, :-2])
+    torch.testing.assert_close(found[..., 3:], expected[..., 3:])
+
+
 def test_convolution_equals_conv1d():
     conv = torch.nn.Conv1d(6, 6, 5, groups=6, padding=2)
     mirrored = torch.nn.Conv1d(6, 6, 5, groups=6, padding=2, padding_mode="reflect")
@@ -71,6 +82,10 @@ def test_convolution_equals_conv1d():
         (lambda: ConformerEncoder(**SIZES, attention_type="attention"), "RoPEMHA, RoPESDPA"),
         (lambda: ConformerEncoder(**SIZES | {"nhead": 3}), "nhead=3 does not divide"),
         (lambda: ConformerEncoder(**SIZES, kernel_size=4), "kernel_size must be odd, not 4"),
+        (
+            lambda: ConformerEncoder(**SIZES, causal=True, half_causal_convolution=True),
+            "convolution of a causal encoder is causal",
+        ),
         (
             lambda: BranchformerEncoder(num_layers=1, d_model=8, nhead=1, kernel_size=4),
             "kernel_size must be odd, not 4",

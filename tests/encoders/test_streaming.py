@@ -59,6 +59,36 @@ def test_streamed_equals_masked_whole(encoder, chunks, build):
     torch.testing.assert_close(stream(model, x, chunks), model(x, chunks=chunks), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
+@pytest.mark.parametrize("mixer", STREAMING)
+@torch.no_grad()
+def test_every_mixer(mixer, chunks, build):
+    model = build("conformer", mixer).double()
+    x = frames()
+    mask = torch.arange(TIME) >= torch.tensor([[TIME], [6], [9]])
+    assert_equal(stream(model, x, chunks), model(x, chunks=chunks))
+    valid = ~mask.unsqueeze(-1)
+    streamed, whole = stream(model, x, chunks, mask), model(x, mask, chunks)
+    assert_equal(streamed * valid, whole * valid)
+
+
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
+@pytest.mark.parametrize("encoder", ["branchformer", "conformer"])
+@torch.no_grad()
+def test_half_causal_convolution(encoder, chunks, build):
+    model = build(encoder, "SummaryMixing", half_causal_convolution=True).double()
+    x = frames()
+    whole = model(x, chunks=chunks)
+    assert_equal(stream(model, x, chunks), whole)
+    symmetric = build(encoder, "SummaryMixing").double()
+    symmetric.load_state_dict(model.state_dict())  # no parameter more
+    assert not torch.allclose(symmetric(x, chunks=chunks), whole)
+    later = x.clone()
+    later[:, 2 * chunks.chunk_size :] = 1.0  # no chunk sees the next one
+    seen = slice(0, 2 * chunks.chunk_size)
+    assert torch.equal(model(later, chunks=chunks)[:, seen], whole[:, seen])
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -77,8 +107,11 @@ def test_every_form_and_preset(encoder, form, preset, build):
         {"pooling": "decay", "decay": 0.8},
         {"pooling": "decay", "learn_decay": True},
         {"pooling": "window", "window": 5},
+        {"gate": "channel"},
+        {"gate": "head", "pooling": "window"},
+        {"gate": "head", "form": "fast", "pooling": "decay"},
     ],
-    ids=["decay", "learned decay", "window"],
+    ids=str,
 )
 @pytest.mark.parametrize("encoder", ENCODERS)
 @torch.no_grad()

@@ -43,6 +43,39 @@ def relative_error(fast, slow):
 
 
 @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
+@pytest.mark.parametrize("gate", ["channel", "head"])
+@pytest.mark.parametrize("options", [{}, {"form": "fast"}, {"pooling": "decay"}], ids=str)
+def test_gates_equal_reference(options, gate, chunks):
+    options = {"form": "full", "preset": "interspeech2024"} | options
+    mixer = make_mixer(**options, nhead=4, gate=gate)
+    x, weights = torch.randn(2, 3, 13, 12, dtype=torch.double)
+    padding_mask = torch.arange(13) >= torch.tensor([[13], [6], [0]])
+    for mask in (None, padding_mask):
+        results = [
+            output_and_gradients(lambda x, f=f, m=mask: f(x, m, chunks), mixer, x, weights)
+            for f in (mixer, lambda *a: reference_summary_mixing(mixer, *a))
+        ]
+        for fast, slow in zip(*results):
+            assert relative_error(fast, slow) <= 1e-10
+
+
+def test_a_gate_by_head_combines_each_mean_once(largest_tensor):
+    """Also in training without dropout, and with: dropout of a frame gates in full."""
+    mixer = SummaryMixing(12, 4, dropout=0.5, gate="head", summary_dropout="shared")
+    with largest_tensor as largest:
+        mixer(torch.randn(1, 500, 12))
+    assert largest.elements <= 500 * 12
+    mixer = SummaryMixing(12, 4, dropout=0.5, gate="head")
+    assert mixer(torch.randn(2, 50, 12)).isfinite().all()
+    with pytest.raises(ValueError, match="form='lite' gives the mean itself, ungated"):
+        SummaryMixing(12, form="lite", gate="channel")
+    with pytest.raises(ValueError, match="nhead=4 does not divide summary_out=6"):
+        SummaryMixing(
+            12, 4, local_out=8, local_hidden=[], summary_hidden=[8], summary_out=6, gate="head"
+        )
+
+
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
 @pytest.mark.parametrize("nhead", [1, 4])
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("form", FORMS)

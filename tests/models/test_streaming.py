@@ -137,7 +137,7 @@ def test_without_positions_and_without_layers():
 @pytest.mark.parametrize("mixer", ["RelPosMHAXL", "RoPEMHA", "hypermixing"])
 def test_mixers_that_cannot_stream_are_refused(mixer):
     model = make(attention_type=mixer)
-    with pytest.raises(ValueError, match=f"{mixer} cannot work .* that can: SummaryMixing"):
+    with pytest.raises(ValueError, match=f"{mixer} cannot work .* that can: .*SummaryMixing"):
         EncoderWrapper(model).make_streaming_context(CHUNKS)
 
 
