@@ -3,6 +3,7 @@
 from summarymixing_sb.mixers.base import Mixer
 from summarymixing_sb.mixers.fastformer import FastFormer
 from summarymixing_sb.mixers.hypermixing import HyperMixing
+from summarymixing_sb.mixers.local_attention import LocalAttention
 from summarymixing_sb.mixers.none import NoMixer
 from summarymixing_sb.mixers.pom import PoM
 from summarymixing_sb.mixers.rope_sdpa import RoPESDPA
@@ -12,6 +13,7 @@ from summarymixing_sb.mixers.summary_mixing import SummaryMixing
 __all__ = [
     "FastFormer",
     "HyperMixing",
+    "LocalAttention",
     "Mixer",
     "MultiheadAttention",
     "NoMixer",

@@ -63,6 +63,8 @@ def test_streamed_equals_masked_whole(encoder, chunks, build):
 @pytest.mark.parametrize("mixer", STREAMING)
 @torch.no_grad()
 def test_every_mixer(mixer, chunks, build):
+    if mixer == "RoPESDPA" and chunks.left_context_size is None:
+        pytest.skip("would keep every frame")
     model = build("conformer", mixer).double()
     x = frames()
     mask = torch.arange(TIME) >= torch.tensor([[TIME], [6], [9]])
