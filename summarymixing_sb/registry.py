@@ -125,6 +125,38 @@ def mixer_class(name):
     return mixer
 
 
+def mixer_names(attention_type):
+    """List the mixers that ``attention_type`` names, in the order of the layers.
+
+    Parameters
+    ----------
+    attention_type : str or list of str
+        A name of :func:`mixer_class`; or several, in a list or with commas between them. The first
+        layer has the first of them, and so on, and all over again where there are more layers.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValueError
+        If a name is empty.
+
+    Examples
+    --------
+    >>> mixer_names("SummaryMixing, SummaryMixing, SummaryMixing, RoPESDPA")
+    ['SummaryMixing', 'SummaryMixing', 'SummaryMixing', 'RoPESDPA']
+    """
+    if isinstance(attention_type, str):
+        attention_type = [name.strip() for name in attention_type.split(",")]
+    elif not isinstance(attention_type, (list, tuple)):
+        attention_type = [attention_type]
+    if not attention_type or "" in attention_type:
+        raise ValueError(f"attention_type: a name is missing in {attention_type}.")
+    return list(attention_type)
+
+
 def check_mixer(mixer):
     """Refuse a class that encoders could not use as a mixer.
 
@@ -190,10 +222,10 @@ def options_by_mixer(attention_type, options):
 
     Parameters
     ----------
-    attention_type : str
-        See :func:`mixer_class`.
+    attention_type : str or list of str
+        See :func:`mixer_names`.
     options : dict or None
-        Options of that mixer; or such options under the names of several mixers.
+        Options of that mixer, where there is one; or such options under the names of mixers.
 
     Returns
     -------
@@ -212,10 +244,17 @@ def options_by_mixer(attention_type, options):
     >>> options_by_mixer("RoPEMHA", {"SummaryMixing": {"form": "lite"}})
     {'SummaryMixing': {'form': 'lite'}}
     """
-    options, own = options or {}, mixer_options(attention_type)
+    options, active = options or {}, list(dict.fromkeys(mixer_names(attention_type)))
+    own = [option for name in active for option in mixer_options(name)]
     if set(options) & set(own) or not all(isinstance(value, dict) for value in options.values()):
-        _check_options(attention_type, options)
-        return {attention_type: options}
+        if len(active) > 1:
+            raise ValueError(
+                f"mixer_options: with several mixers, give each option under the name of its own "
+                f"({', '.join(active)}), not {', '.join(map(repr, options))}."
+            )
+        _check_options(active[0], options)
+        return {active[0]: options}
+    attention_type = " and ".join(active)
     for name, values in options.items():
         if name not in list_mixers() and "." not in str(name):
             raise ValueError(

@@ -1,111 +1,26 @@
-"""Base classes of the encoders and of their layers.
+"""Base class of the encoders.
 
 Letters: B batch or streams, T frames, C frames of a chunk, D model width.
 """
+
+from itertools import cycle, islice
 
 import torch
 from speechbrain.nnet.normalization import LayerNorm
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 from torch import nn
 
-from summarymixing_sb.encoders.state import EncoderState, LayerState
+from summarymixing_sb.encoders.state import EncoderState
 from summarymixing_sb.mixers import Mixer, NoMixer
-from summarymixing_sb.registry import build_mixer, list_mixers, mixer_class
+from summarymixing_sb.registry import (
+    list_mixers,
+    mixer_class,
+    mixer_names,
+    options_by_mixer,
+)
 
 #: Chunks of one frame with unlimited left context: every frame sees itself and those before.
 CAUSAL_CHUNKS = DynChunkTrainConfig(chunk_size=1, left_context_size=None)
-
-
-class EncoderLayer(nn.Module):
-    """Base class of a layer with a mixer, and with a convolution or without.
-
-    A subclass adds its modules and writes :meth:`encode`, for whole recordings and single chunks
-    alike. Mixer and convolution have the attribute names of SpeechBrain's layers, so that its
-    checkpoints load.
-
-    Parameters
-    ----------
-    d_model : int
-        Width of the frames.
-    nhead : int
-        Heads of the mixer.
-    dropout : float
-        Dropout probability.
-    d_ffn : int or None
-        Width of the feed-forward layers, for mixers that are sized by it.
-    attention_type : str
-        Name of the mixer, see :func:`summarymixing_sb.list_mixers`; "none" builds no mixer.
-    mixer_options : dict or None
-        The mixer's own options.
-
-    Attributes
-    ----------
-    mixer_name : str
-        Attribute that holds the :class:`summarymixing_sb.mixers.Mixer`, or None without one.
-    convolution_name : str or None
-        Attribute that holds the convolution, called as ``convolution(x, padding_mask, chunks)``,
-        with ``make_state(batch_size)`` and ``step(x, state, padding_mask)``; None without one.
-    """
-
-    mixer_name = "mha_layer"
-    convolution_name = None
-
-    def __init__(self, d_model, nhead, dropout, d_ffn, attention_type, mixer_options):
-        super().__init__()
-        mixer = build_mixer(attention_type, d_model, nhead, dropout, d_ffn, **(mixer_options or {}))
-        setattr(self, self.mixer_name, None if isinstance(mixer, NoMixer) else mixer)
-
-    @property
-    def mixer(self):
-        """The mixer, or None."""
-        return getattr(self, self.mixer_name)
-
-    @property
-    def convolution(self):
-        """The convolution, or None."""
-        return None if self.convolution_name is None else getattr(self, self.convolution_name)
-
-    def encode(self, x, mix, convolve):
-        """Encode frames of whole recordings or of a chunk.
-
-        Parameters
-        ----------
-        x : torch.Tensor
-            (B, T, D).
-        mix : callable
-            Applies the mixer to (B, T, D). Not to be called in a layer without a mixer.
-        convolve : callable
-            Applies the convolution to (B, T, D). Not to be called in a layer without one.
-
-        Returns
-        -------
-        torch.Tensor
-            (B, T, D).
-        """
-        raise NotImplementedError
-
-    def forward(self, x, padding_mask=None, chunks=None, positions=None):
-        """Encode frames, see :meth:`Encoder.forward`."""
-        return self.encode(
-            x,
-            lambda x: self.mixer(x, padding_mask, chunks, positions),
-            lambda x: self.convolution(x, padding_mask, chunks),
-        )
-
-    def make_state(self, batch_size, chunks):
-        """Start streams, see :meth:`summarymixing_sb.mixers.Mixer.make_state`."""
-        return LayerState(
-            None if self.mixer is None else self.mixer.make_state(batch_size, chunks),
-            None if self.convolution is None else self.convolution.make_state(batch_size),
-        )
-
-    def step(self, x, state, padding_mask=None):
-        """Encode the next chunk, see :meth:`Encoder.step`."""
-        return self.encode(
-            x,
-            lambda x: self.mixer.step(x, state.mixer, padding_mask),
-            lambda x: self.convolution.step(x, state.convolution, padding_mask),
-        )
 
 
 class Encoder(nn.Module):
@@ -117,10 +32,13 @@ class Encoder(nn.Module):
         Number of layers.
     d_model : int
         Width of the frames.
-    attention_type : str
-        Name of the mixer inside the layers, see :func:`summarymixing_sb.list_mixers`.
+    attention_type : str or list of str
+        Name of the mixer inside the layers, see :func:`summarymixing_sb.list_mixers`; or one for
+        each layer, in a list or with commas between them, begun again where there are more layers.
     causal : bool
         Whether no frame may see a later one.
+    mixer_options : dict, optional
+        The mixer's own options; with several mixers, under their names.
     output_hidden_states : bool
         Whether to also return the input and the output of every layer.
     layerdrop_prob : float
@@ -131,7 +49,8 @@ class Encoder(nn.Module):
     Attributes
     ----------
     layer_class : type
-        Class of the layers, a subclass of :class:`EncoderLayer`; set by the subclass.
+        Class of the layers, a subclass of :class:`summarymixing_sb.encoders.EncoderLayer`; set by
+        the subclass.
 
     Raises
     ------
@@ -147,24 +66,35 @@ class Encoder(nn.Module):
         d_model,
         attention_type="SummaryMixing",
         causal=False,
+        mixer_options=None,
         output_hidden_states=False,
         layerdrop_prob=0.0,
         **layer_options,
     ):
         super().__init__()
-        if causal and not mixer_class(attention_type).supports_chunks:
+        names = mixer_names(attention_type)
+        self._mixers = {name: mixer_class(name) for name in names}
+        for name, mixer in self._mixers.items():
+            if causal and not mixer.supports_chunks:
+                raise ValueError(
+                    f"{name} sees the whole utterance, so it cannot be causal: set causal=False or "
+                    "choose another attention_type."
+                )
+        if 0 < num_layers < len(names):
             raise ValueError(
-                f"{attention_type} sees the whole utterance, so it cannot be causal: set "
-                "causal=False or choose another attention_type."
+                f"attention_type names {len(names)} mixers, and num_encoder_layers is {num_layers}."
             )
-        self.layers = nn.ModuleList(
-            self.layer_class(
-                d_model=d_model, attention_type=attention_type, causal=causal, **layer_options
+        layers, options = [], options_by_mixer(names, mixer_options)
+        for name in islice(cycle(names), num_layers):
+            own = {"mixer_options": options[name]} if options.get(name) else {}
+            layers.append(
+                self.layer_class(
+                    d_model=d_model, attention_type=name, causal=causal, **own, **layer_options
+                )
             )
-            for _ in range(num_layers)
-        )
+        self.layers = nn.ModuleList(layers)
         self.norm = LayerNorm(d_model, eps=1e-6)
-        self.attention_type = attention_type
+        self.attention_type = ",".join(names)
         self.causal = causal
         self.output_hidden_states = output_hidden_states
         self.layerdrop_prob = layerdrop_prob
@@ -228,13 +158,13 @@ class Encoder(nn.Module):
         ValueError
             If the mixer cannot be streamed, or a causal encoder is given other chunks.
         """
-        mixer = mixer_class(self.attention_type)
-        if mixer is not NoMixer and not _streams(mixer):
-            names = ", ".join(name for name in list_mixers() if _streams(mixer_class(name)))
-            raise ValueError(
-                f"{self.attention_type} cannot work on one chunk at a time. Mixers that can: "
-                f"{names} (attention_type)."
-            )
+        for name, mixer in self._mixers.items():
+            if mixer is not NoMixer and not _streams(mixer):
+                able = ", ".join(name for name in list_mixers() if _streams(mixer_class(name)))
+                raise ValueError(
+                    f"{name} cannot work on one chunk at a time. Mixers that can: {able} "
+                    "(attention_type)."
+                )
         if self.causal and chunks != CAUSAL_CHUNKS:
             raise ValueError(
                 f"A causal encoder streams frame by frame: give {CAUSAL_CHUNKS}, not {chunks}."
@@ -279,16 +209,16 @@ class Encoder(nn.Module):
         return [layer.make_state(batch_size, chunks) for layer in self.layers]
 
     def _check_call(self, chunks, positions):
-        mixer = mixer_class(self.attention_type)
         if chunks is not None and self.causal:
             raise ValueError("A causal encoder takes no chunks: build it with causal=False.")
-        if chunks is not None and not mixer.supports_chunks:
-            raise ValueError(f"{self.attention_type} sees the whole utterance, never chunks.")
-        if mixer.position == "relative" and positions is None:
-            raise ValueError(
-                f"{self.attention_type} needs relative positions: give positions (1, 2 T - 1, D), "
-                "as speechbrain.nnet.attention.RelPosEncXL makes them."
-            )
+        for name, mixer in self._mixers.items():
+            if chunks is not None and not mixer.supports_chunks:
+                raise ValueError(f"{name} sees the whole utterance, never chunks.")
+            if mixer.position == "relative" and positions is None:
+                raise ValueError(
+                    f"{name} needs relative positions: give positions (1, 2 T - 1, D), as "
+                    "speechbrain.nnet.attention.RelPosEncXL makes them."
+                )
 
 
 def _streams(mixer):

@@ -7,14 +7,15 @@ from speechbrain.nnet.normalization import LayerNorm
 from speechbrain.utils.logger import get_logger
 from torch import nn
 
-from summarymixing_sb.encoders.base import Encoder, EncoderLayer
+from summarymixing_sb.encoders.base import Encoder
 from summarymixing_sb.encoders.convolution import (
     ConvolutionState,
     convolution_sides,
     convolve_chunk,
     convolve_frames,
+    require_odd_kernel,
 )
-from summarymixing_sb.encoders.layers import require_odd_kernel
+from summarymixing_sb.encoders.layer import EncoderLayer
 from summarymixing_sb.mixers.heads import head_mlp
 
 logger = get_logger(__name__)

@@ -7,14 +7,16 @@ from speechbrain.nnet.activations import Swish
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
-from summarymixing_sb.encoders.base import Encoder, EncoderLayer
+from summarymixing_sb.encoders.base import Encoder
 from summarymixing_sb.encoders.convolution import (
     ConvolutionState,
     convolution_sides,
     convolve_chunk,
     convolve_frames,
+    require_odd_kernel,
 )
-from summarymixing_sb.encoders.layers import FeedForward, require_odd_kernel
+from summarymixing_sb.encoders.feed_forward import FeedForward
+from summarymixing_sb.encoders.layer import EncoderLayer
 
 
 class ConvolutionModule(speechbrain_conformer.ConvolutionModule):

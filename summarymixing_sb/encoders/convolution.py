@@ -188,3 +188,20 @@ def mirror_ends(x, padding_mask, reach):
     rows = torch.arange(batch, device=x.device).unsqueeze(1)
     mirrored = x[rows, source]  # (B, 2 P, E)
     return F.pad(x, (0, 0, reach, reach)).index_put((rows, beyond + reach), mirrored)
+
+
+def require_odd_kernel(kernel_size):
+    """Check that a kernel has a middle frame.
+
+    Parameters
+    ----------
+    kernel_size : int
+        Frames under the kernel.
+
+    Raises
+    ------
+    ValueError
+        If ``kernel_size`` is even.
+    """
+    if kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be odd, not {kernel_size}.")

@@ -3,8 +3,9 @@
 from speechbrain.nnet.normalization import LayerNorm
 from torch import nn
 
-from summarymixing_sb.encoders.base import Encoder, EncoderLayer
-from summarymixing_sb.encoders.layers import FeedForward
+from summarymixing_sb.encoders.base import Encoder
+from summarymixing_sb.encoders.feed_forward import FeedForward
+from summarymixing_sb.encoders.layer import EncoderLayer
 
 
 class TransformerEncoderLayer(EncoderLayer):

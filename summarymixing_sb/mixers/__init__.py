@@ -4,6 +4,7 @@ from summarymixing_sb.mixers.base import Mixer
 from summarymixing_sb.mixers.fastformer import FastFormer
 from summarymixing_sb.mixers.hypermixing import HyperMixing
 from summarymixing_sb.mixers.local_attention import LocalAttention
+from summarymixing_sb.mixers.mamba import Mamba
 from summarymixing_sb.mixers.none import NoMixer
 from summarymixing_sb.mixers.pom import PoM
 from summarymixing_sb.mixers.rope_sdpa import RoPESDPA
@@ -14,6 +15,7 @@ __all__ = [
     "FastFormer",
     "HyperMixing",
     "LocalAttention",
+    "Mamba",
     "Mixer",
     "MultiheadAttention",
     "NoMixer",

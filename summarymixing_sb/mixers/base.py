@@ -17,6 +17,8 @@ class Mixer(nn.Module):
         or "relative" (``positions``, as :class:`speechbrain.nnet.attention.RelPosEncXL` gives).
     supports_chunks : bool
         Whether the mixer can be limited to chunks, and so be causal.
+    forgets : bool
+        Whether, of the chunks before, a frame can be limited to the last ones.
     branch_merge : str
         How a Branchformer merges this mixer's branch with its convolution branch: "linear", or
         "mlp" as published for SummaryMixing.
@@ -26,6 +28,7 @@ class Mixer(nn.Module):
 
     position = "none"
     supports_chunks = True
+    forgets = True
     branch_merge = "linear"
     merge_hidden = None
 

@@ -24,7 +24,7 @@ from summarymixing_sb.mixers import Mixer
 from summarymixing_sb.mixers.positions import SinusoidalPositions
 from summarymixing_sb.models.one_token import AttendedTokens, DecoderState
 from summarymixing_sb.models.summary_decoder import SummaryDecoder
-from summarymixing_sb.registry import mixer_class, options_by_mixer
+from summarymixing_sb.registry import mixer_class, mixer_names, options_by_mixer
 
 logger = get_logger(__name__)
 
@@ -72,8 +72,10 @@ class TransformerASR(nn.Module):
         "branchformer", "conformer" or "transformer".
     conformer_activation, branchformer_activation : type
         Classes of the activations of these encoders.
-    attention_type : str
-        Name of the mixer, see :func:`summarymixing_sb.list_mixers`, or the dotted path of a class.
+    attention_type : str or list of str
+        Name of the mixer, see :func:`summarymixing_sb.list_mixers`, or the dotted path of a class;
+        or one for each layer, in a list or with commas between them, begun again where there are
+        more layers.
     max_length : int
         Not used, SpeechBrain's argument: there is no longest utterance.
     causal : bool
@@ -163,13 +165,14 @@ class TransformerASR(nn.Module):
             )
         if num_encoder_layers < 0:
             raise ValueError(f"num_encoder_layers must be 0 or more, not {num_encoder_layers}.")
-        if num_encoder_layers == 0 and (attention_type != "none" or causal):
+        names = mixer_names(attention_type)
+        if num_encoder_layers == 0 and (names != ["none"] or causal):
             raise ValueError(
                 "Without encoder layers (num_encoder_layers=0) the front end is the whole encoder: "
                 f"attention_type must be 'none' and causal False, not {attention_type!r} and "
                 f"{causal}."
             )
-        position = mixer_class(attention_type).position if num_encoder_layers else "none"
+        positions = {mixer_class(name).position for name in names} if num_encoder_layers else set()
         options = options_by_mixer(attention_type, mixer_options)
 
         shared = {
@@ -179,7 +182,7 @@ class TransformerASR(nn.Module):
             "dropout": dropout,
             "causal": bool(causal),
             "attention_type": attention_type,
-            "mixer_options": options.get(attention_type),
+            "mixer_options": options,
             "output_hidden_states": output_hidden_states,
             "layerdrop_prob": layerdrop_prob,
         }
@@ -208,25 +211,26 @@ class TransformerASR(nn.Module):
             )
 
         self.output_hidden_states = output_hidden_states
-        self.attention_type = attention_type
-        sinusoids = SinusoidalPositions(d_model)
-        self.positional_encoding = RelPosEncXL(d_model) if position == "relative" else sinusoids
-        self.positional_encoding_decoder = sinusoids
+        self.attention_type = self.encoder.attention_type
+        relative = "relative" in positions
+        self._sinusoids = SinusoidalPositions(d_model)
+        self.positional_encoding = RelPosEncXL(d_model) if relative else self._sinusoids
+        self.positional_encoding_decoder = self._sinusoids
         absolute = positional_encoding == "fixed_abs_sine"
         # With relative or rotary positions in the encoder, SpeechBrain's decoder has sinusoids
         # even when positional_encoding is None.
         in_encoder = absolute if encoder_positions is None else encoder_positions
-        in_decoder = absolute or position != "absolute"
+        in_decoder = absolute or "absolute" not in positions
         if (
-            position == "absolute"
+            positions == {"absolute"}
             and not in_encoder
-            and attention_type not in ("SummaryMixing", "none")
+            and not {*names} <= {"SummaryMixing", "none"}
         ):
             logger.warning(
-                f"{attention_type} is built without positions: it cannot tell the order of frames, "
-                "unless encoder_positions is True."
+                f"{self.attention_type} is built without positions: it cannot tell the order of "
+                "frames, unless encoder_positions is True."
             )
-        self._encoder_position = position if in_encoder or position == "relative" else "none"
+        self._encoder_positions = positions if in_encoder else positions - {"absolute"}
         self._decoder_has_positions = in_decoder if decoder_positions is None else decoder_positions
 
         self.custom_src_module = ModuleList(
@@ -336,10 +340,10 @@ class TransformerASR(nn.Module):
         mask = padding_mask(_frames(wav_len, src), src.size(1))  # (B, T)
         src = self.custom_src_module(src)
         positions = None
-        if self._encoder_position == "absolute":
-            src = src + self.positional_encoding(src)
-        elif self._encoder_position == "relative":
+        if "relative" in self._encoder_positions:
             positions = self.positional_encoding(src)
+        if "absolute" in self._encoder_positions:
+            src = src + self._sinusoids(src)
         return self.encoder(src, mask, dynchunktrain_config, positions)
 
     def make_streaming_context(self, dynchunktrain_config, encoder_kwargs=None):
@@ -415,8 +419,8 @@ class TransformerASR(nn.Module):
         state = context.encoder_context
         mask = padding_mask(_frames(wav_len, src), src.size(1))  # (B, C)
         src = self.custom_src_module(src.flatten(2))
-        if self._encoder_position == "absolute":
-            src = src + self.positional_encoding(src, state.position)
+        if "absolute" in self._encoder_positions:
+            src = src + self._sinusoids(src, state.position)
         return self.encoder.step(src, state, mask)
 
     @torch.no_grad()

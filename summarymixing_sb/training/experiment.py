@@ -30,6 +30,7 @@ from summarymixing_sb.hub import find_folder
 from summarymixing_sb.models.adapters import insert_lora
 from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.front_end import require_subsampling, unwrapped
+from summarymixing_sb.registry import mixer_names
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
 from summarymixing_sb.training.config import (
     check_settings,
@@ -263,7 +264,7 @@ def _test(brain, hparams, split, run):
 
 def _write_results(brain, hparams, split, run, data):
     """Write what a test gave, log it, and print it in a line."""
-    mixers = hparams["attention_type"], hparams.get("decoder_attention_type")
+    mixers = [*mixer_names(hparams["attention_type"]), hparams.get("decoder_attention_type")]
     checkpoints = brain.tested_checkpoints
     info = {
         **run,

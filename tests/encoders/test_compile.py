@@ -19,6 +19,11 @@ MIXERS = {
     "fast": {"form": "fast"},
     "decay": {"pooling": "decay", "learn_decay": True},
     "window": {"pooling": "window", "window": 3},
+    "gate": {"gate": "channel"},
+    "PoM": {"attention_type": "PoM"},
+    "mamba": {"attention_type": "mamba", "state_size": 4},
+    "LocalAttention": {"attention_type": "LocalAttention", "nhead": 4, "left": 5, "right": 2},
+    "hybrid": {"attention_type": "SummaryMixing,LocalAttention"},
 }
 
 
@@ -33,9 +38,14 @@ def build(name, options):
     torch.manual_seed(0)
     encoder_class, own = ENCODERS[name]
     options = dict(options)
-    nhead = options.pop("nhead", 1)
+    nhead, mixers = options.pop("nhead", 1), options.pop("attention_type", "SummaryMixing")
     return encoder_class(
-        num_layers=1, d_model=D_MODEL, nhead=nhead, mixer_options=options, **own
+        num_layers=1 + mixers.count(","),
+        d_model=D_MODEL,
+        nhead=nhead,
+        attention_type=mixers,
+        mixer_options=options,
+        **own,
     ).eval()
 
 

@@ -65,6 +65,8 @@ def test_streamed_equals_masked_whole(encoder, chunks, build):
 def test_every_mixer(mixer, chunks, build):
     if mixer == "RoPESDPA" and chunks.left_context_size is None:
         pytest.skip("would keep every frame")
+    if not mixer_class(mixer).forgets and chunks.left_context_size is not None:
+        pytest.skip("keeps all of the past")
     model = build("conformer", mixer).double()
     x = frames()
     mask = torch.arange(TIME) >= torch.tensor([[TIME], [6], [9]])
@@ -166,6 +168,10 @@ def test_streams_do_not_see_each_other(encoder, build):
 def test_every_mixer_streams_or_is_refused_at_once(pair, build):
     encoder, mixer = pair
     model, chunks = build(encoder, mixer).double(), CHUNKS["limited"]
+    if not mixer_class(mixer).forgets:
+        with pytest.raises(ValueError, match="left_context_size must be None, not 2"):
+            model.make_state(chunks)
+        chunks = CHUNKS["unlimited"]
     if mixer not in (*STREAMING, "none"):
         names = ", ".join(STREAMING)
         with pytest.raises(ValueError, match=f"{mixer} cannot .* Mixers that can: {names} "):

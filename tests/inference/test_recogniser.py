@@ -98,7 +98,7 @@ def test_a_window_longer_than_the_recording_is_one_pass(run):
 @pytest.mark.parametrize("samples_more", [0, 1, 639, 1279])
 def test_windows_differ_from_one_pass_near_joins_alone(samples_more, run, monkeypatch):
     # without summary and position, a frame sees what its convolutions see: joins leave no trace
-    monkeypatch.setattr(run.modules["Transformer"], "_encoder_position", "none")
+    monkeypatch.setattr(run.modules["Transformer"], "_encoder_positions", set())
     for layer in run.modules["Transformer"].encoder.layers:
         monkeypatch.setattr(layer.mha_layer, "forward", lambda x, *_, **__: x)
     signal = 0.1 * torch.randn(1280 * 200 + samples_more)

@@ -185,7 +185,7 @@ class Constant(torch.nn.Module):
 @pytest.mark.parametrize("decoder", [True, False])
 def test_positions_of_encoder_and_decoder_apart(encoder, decoder):
     model = make(encoder_positions=encoder, decoder_positions=decoder).eval()
-    model.positional_encoding, model.positional_encoding_decoder = Constant(0.25), Constant(0.5)
+    model._sinusoids, model.positional_encoding_decoder = Constant(0.25), Constant(0.5)
     added = []
     model.encoder.register_forward_pre_hook(lambda _, args: added.append(args[0]))
     model.decoder.register_forward_pre_hook(lambda _, args: added.append(args[0]))
@@ -199,7 +199,7 @@ def test_positions_of_encoder_and_decoder_apart(encoder, decoder):
 def test_speechbrains_argument_is_for_both_positions():
     for positions in ("fixed_abs_sine", None):
         model = make(positional_encoding=positions)
-        assert (model._encoder_position != "none") == (positions is not None)
+        assert bool(model._encoder_positions) == (positions is not None)
         assert model._decoder_has_positions == (positions is not None)
 
 

@@ -219,6 +219,14 @@ def test_says_what_has_no_effect(caplog):
     ]
 
 
+def test_a_mixer_of_some_layers_has_its_options(caplog):
+    gate = "--summary_gate=channel"
+    check(CONFORMER, "--data_folder=.", gate, "--attention_type=RoPESDPA,SummaryMixing")
+    assert not caplog.records
+    check(CONFORMER, "--data_folder=.", gate, "--attention_type=RoPESDPA,PoM")
+    assert "summary_gate has no effect: attention_type is RoPESDPA,PoM" in caplog.text
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_comments_and_values_agree_with_the_table(file):
     """Every knob is in the table, its comment begins with its type, and its value is one of it."""

@@ -8,6 +8,7 @@ from torchaudio.functional import rnnt_loss
 
 from summarymixing_sb.decoding.transducer import METHODS, build_transducer_decoder
 from summarymixing_sb.lengths import from_relative, subsampling_factor, to_relative
+from summarymixing_sb.registry import mixer_class, mixer_names
 from summarymixing_sb.training.streaming_eval import read_chunk_tests, write_streaming_table
 from summarymixing_sb.training.tasks.asr import ASRBrain
 
@@ -43,7 +44,7 @@ class TransducerBrain(ASRBrain):
     def check_settings(cls, settings):
         """Refuse chunks that cannot be, and parts that a transducer does not have."""
         super().check_settings(settings)
-        read_chunk_tests(settings["test_chunks"])
+        _check_mixers(settings)
         if settings["num_decoder_layers"]:
             raise ValueError(
                 "num_decoder_layers must be 0: a transducer has no attention decoder, "
@@ -196,6 +197,26 @@ def transducer_loss(logits, tokens, lengths, token_lengths, blank_index, scale="
         return losses.mean()
     total = losses.sum()
     return total + ((losses / frames).mean() - total).detach()
+
+
+def _check_mixers(settings):
+    """Refuse chunks that a mixer cannot be limited to."""
+    tests = [test for test in read_chunk_tests(settings["test_chunks"]) if test.chunk_size]
+    training = settings["chunkwise_prob"] > 0
+    limited = training and settings["limited_left_context_prob"] > 0
+    limited |= any(test.left_context_chunks is not None for test in tests)
+    for name in mixer_names(settings["attention_type"]):
+        mixer = mixer_class(name)
+        if not mixer.supports_chunks and (training or tests):
+            raise ValueError(
+                f"attention_type: {name} sees the whole utterance: give chunkwise_prob 0 and "
+                "test_chunks [null], or another mixer"
+            )
+        if not mixer.forgets and limited:
+            raise ValueError(
+                f"attention_type: {name} remembers all chunks: give limited_left_context_prob 0 "
+                "and test_chunks without left contexts, as [null, [8, null]], or another mixer"
+            )
 
 
 def _check_scale(scale):

@@ -225,9 +225,31 @@ def test_learning_rate_rises_then_falls_to_a_twentieth(brain):
             "left_context_chunks_min: give .*not -1",
         ),
         ({"test_chunks": [[8, 4], 8]}, "test_chunks: an entry is null"),
+        ({"attention_type": "SummaryMixing,fastformer"}, "fastformer sees the whole .*prob 0 and"),
+        ({"attention_type": "mamba"}, "mamba remembers all chunks: give limited_left_context_prob"),
+        (
+            {"attention_type": "mamba", "limited_left_context_prob": 0},
+            "mamba remembers all chunks: .* test_chunks without",
+        ),
     ],
 )
 def test_settings_that_cannot_work(overrides, message):
     settings = read_settings(YAML, {**TINY, **overrides})
     with pytest.raises(ValueError, match=message):
         check_settings(settings, TransducerBrain)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {
+            "attention_type": "mamba",
+            "limited_left_context_prob": 0,
+            "test_chunks": [None, [8, None]],
+        },
+        {"attention_type": "fastformer", "chunkwise_prob": 0, "test_chunks": [None]},
+    ],
+)
+def test_mixers_and_the_chunks_that_they_can_have(overrides, tmp_path):
+    settings = read_settings(YAML, {**TINY, "data_folder": str(tmp_path), **overrides})
+    check_settings(settings, TransducerBrain)

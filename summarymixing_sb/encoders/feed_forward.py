@@ -1,4 +1,4 @@
-"""Feed-forward layer and check of kernels that several encoders share."""
+"""Feed-forward layer that several encoders share."""
 
 from torch import nn
 
@@ -30,20 +30,3 @@ class FeedForward(nn.Module):
     def forward(self, x):
         """Map (B, T, d_model) to (B, T, d_model)."""
         return self.ffn(x)
-
-
-def require_odd_kernel(kernel_size):
-    """Check that a kernel has a middle frame.
-
-    Parameters
-    ----------
-    kernel_size : int
-        Frames under the kernel.
-
-    Raises
-    ------
-    ValueError
-        If ``kernel_size`` is even.
-    """
-    if kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size must be odd, not {kernel_size}.")
