@@ -1,0 +1,1 @@
+"""Studies of mixers: many short trainings, equal but for what is compared."""

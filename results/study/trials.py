@@ -1,0 +1,277 @@
+"""Trials of a study: trainings by the recipe, each of them a row of a CSV file.
+
+A trial that has a row is not run again, one that was stopped goes on where it was: a study may
+take days.
+"""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jiwer
+import numpy as np
+
+from summarymixing_sb.evaluation.compare import load_run
+from summarymixing_sb.evaluation.scoring import count_errors
+from summarymixing_sb.files import atomic_open
+from summarymixing_sb.hyperparameters import load_hparams
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = ROOT / "recipes" / "LibriSpeech" / "train.py"
+#: What sizes may differ by, of the number of parameters that they should have.
+TOLERANCE = 0.02
+#: Widths are multiples of this, as processors want them.
+STEP = 8
+COLUMNS = (
+    *("system", "seed", "test", "parameters", "wer", "training_seconds", "real_time_factor"),
+    *("overrides", "versions", "commit", "machine", "date", "errors"),
+)
+
+
+@dataclass(frozen=True)
+class System:
+    """What is compared.
+
+    Attributes
+    ----------
+    name : str
+    overrides : dict
+        Keys of the YAML file in which it differs from the others.
+    """
+
+    name: str
+    overrides: dict = field(default_factory=dict)
+
+
+def count_parameters(yaml, overrides):
+    """Count the parameters of a model.
+
+    Parameters
+    ----------
+    yaml : str or Path
+    overrides : dict
+
+    Returns
+    -------
+    int
+    """
+    hparams = load_hparams(yaml, {"data_folder": ".", **overrides})
+    modules = {id(module): module for module in hparams["modules"].values()}
+    return sum(p.numel() for module in modules.values() for p in module.parameters())
+
+
+def with_equal_parameters(yaml, system, target):
+    """Give a system the width of its feed-forward layers with which it has as many parameters.
+
+    Parameters
+    ----------
+    yaml : str or Path
+    system : System
+    target : int
+        Parameters.
+
+    Returns
+    -------
+    System
+
+    Raises
+    ------
+    ValueError
+        If no width comes within 2 %.
+    """
+    low, high = (count_parameters(yaml, {**system.overrides, "d_ffn": d}) for d in (STEP, 2 * STEP))
+    d_ffn = STEP * max(1, 1 + round((target - low) / (high - low)))
+    overrides = {**system.overrides, "d_ffn": d_ffn}
+    found = count_parameters(yaml, overrides)
+    if abs(found / target - 1) > TOLERANCE:
+        raise ValueError(
+            f"{system.name}: with d_ffn {d_ffn} it has {found} parameters, not {target}"
+        )
+    return System(system.name, overrides)
+
+
+def run_trials(table, yaml, systems, seeds, folder, jobs=1):
+    """Run the trials of a study that are missing, one seed of all systems after the other.
+
+    Parameters
+    ----------
+    table : Path
+        CSV file, see :data:`COLUMNS`.
+    yaml : str or Path
+    systems : list of System
+    seeds : sequence of int
+    folder : Path
+        For the runs; those that have a row are deleted.
+    jobs : int
+        Trials at once, each on one thread.
+
+    Raises
+    ------
+    RuntimeError
+        If a trial fails; those that were under way are ended first, and have their rows.
+    """
+    done = {(row["system"], int(row["seed"])) for row in read_rows(table)}
+    missing = [(s, seed) for seed in seeds for s in systems if (s.name, seed) not in done]
+    with ThreadPoolExecutor(jobs) as pool:
+        trials = [pool.submit(run_trial, yaml, s, seed, folder) for s, seed in missing]
+        for trial in as_completed(trials):
+            try:
+                rows = trial.result()
+            except RuntimeError:
+                pool.shutdown(cancel_futures=True)
+                raise
+            append_rows(table, rows)
+            for row in rows:
+                print(row["system"], row["seed"], row["test"], f"WER {row['wer']} %", flush=True)
+
+
+def run_trial(yaml, system, seed, folder):
+    """Train and test once.
+
+    Parameters
+    ----------
+    yaml, system, folder
+        See :func:`run_trials`.
+    seed : int
+
+    Returns
+    -------
+    list of dict
+        A row for each test.
+
+    Raises
+    ------
+    RuntimeError
+        If the recipe fails.
+    """
+    output = Path(folder) / system.name.replace(" ", "_").replace("/", "_") / str(seed)
+    overrides = {**system.overrides, "seed": seed, "output_folder": str(output)}
+    command = [sys.executable, str(RECIPE), str(yaml), "--noprogressbar"]
+    command += [f"--{key}={_yaml_text(value)}" for key, value in overrides.items()]
+    output.mkdir(parents=True, exist_ok=True)
+    with open(output / "stdout.txt", "a", encoding="utf-8") as log:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        code = subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
+    if code:
+        raise RuntimeError(f"{system.name}, seed {seed}: failed, see {log.name}")
+    rows = [make_row(system.name, seed, file) for file in sorted(output.glob("results/*.json"))]
+    shutil.rmtree(output)
+    return rows
+
+
+def make_row(name, seed, file):
+    """Make a row from the JSON file of a test.
+
+    Parameters
+    ----------
+    name : str
+        Of the system.
+    seed : int
+    file : Path
+
+    Returns
+    -------
+    dict
+    """
+    record, run = json.loads(file.read_text(encoding="utf-8")), load_run(file)
+    counts = []
+    for key in sorted(run.references):
+        reference, hypothesis = run.references[key], run.hypotheses[key]
+        aligned = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
+        counts.append(f"{count_errors(aligned)}/{len(reference)}")
+    own = ("seed", "output_folder", "data_folder", "manifest_folder", "tokenizer_folder")
+    return {
+        "system": name,
+        "seed": seed,
+        "test": record["test_set"],
+        "parameters": record["parameters"],
+        "wer": f"{record['wer']:.4f}",
+        "training_seconds": f"{record['training_seconds']:.0f}",
+        "real_time_factor": f"{record['real_time_factor']:.4f}",
+        "overrides": json.dumps({k: v for k, v in record["overrides"].items() if k not in own}),
+        "versions": " ".join(
+            f"{key}={value}" for key, value in record["versions"].items() if value
+        ),
+        "commit": record["commit"] or "",
+        "machine": f"{record['machine']['cpu']}, {record['machine']['cores']} cores",
+        "date": record["date"],
+        "errors": " ".join(counts),
+    }
+
+
+def read_rows(table):
+    """Read the rows of a study.
+
+    Parameters
+    ----------
+    table : Path
+        It need not exist.
+
+    Returns
+    -------
+    list of dict of str to str
+    """
+    if not Path(table).is_file():
+        return []
+    with open(table, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def append_rows(table, rows):
+    """Add rows to a table, which is written whole or not at all.
+
+    Parameters
+    ----------
+    table : Path
+    rows : list of dict
+    """
+    rows = [*read_rows(table), *rows]
+    with atomic_open(table) as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def errors_of(rows, test=None):
+    """Collect the errors of each system.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From :func:`read_rows`.
+    test : str, optional
+        The test; without it, every row's.
+
+    Returns
+    -------
+    errors : dict of str to numpy.ndarray
+        (seeds, utterances) of each system.
+    words : numpy.ndarray
+        (utterances,).
+
+    Raises
+    ------
+    ValueError
+        If two rows are not of the same utterances.
+    """
+    errors, words = {}, None
+    for row in rows:
+        if test in (None, row["test"]):
+            counts = np.array([cell.split("/") for cell in row["errors"].split()], dtype=int)
+            if words is not None and not np.array_equal(words, counts[:, 1]):
+                raise ValueError(
+                    f"{row['system']}, seed {row['seed']}: tested on other utterances than the rest"
+                )
+            words = counts[:, 1]
+            errors.setdefault(row["system"], []).append(counts[:, 0])
+    return {name: np.stack(of_seeds) for name, of_seeds in errors.items()}, words
+
+
+def _yaml_text(value):
+    return value if isinstance(value, str) else json.dumps(value)
