@@ -11,6 +11,7 @@ from summarymixing_sb.encoders import (
 )
 from summarymixing_sb.mixers import Mixer, SummaryMixing
 from summarymixing_sb.models.checkpointer import Checkpointer
+from summarymixing_sb.models.depthwise_front_end import DepthwiseSeparableFrontEnd
 from summarymixing_sb.models.front_end import ConvolutionFrontEnd, FrontEnd
 from summarymixing_sb.models.predictor import Predictor
 from summarymixing_sb.models.transformer_asr import TransformerASR
@@ -23,6 +24,7 @@ __all__ = [
     "ConformerEncoder",
     "ContextNet",
     "ConvolutionFrontEnd",
+    "DepthwiseSeparableFrontEnd",
     "FrontEnd",
     "Mixer",
     "Predictor",

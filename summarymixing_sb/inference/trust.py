@@ -34,6 +34,7 @@ ALLOWED = frozenset(
         "summarymixing_sb.Checkpointer",
         "summarymixing_sb.ContextNet",
         "summarymixing_sb.ConvolutionFrontEnd",
+        "summarymixing_sb.DepthwiseSeparableFrontEnd",
         "summarymixing_sb.Predictor",
         "summarymixing_sb.TransformerASR",
         "summarymixing_sb.decoding.text.StreamingDetokenizer",

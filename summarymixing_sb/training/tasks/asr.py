@@ -1,5 +1,7 @@
 """Speech recognition: CTC alone, or CTC with an attention decoder."""
 
+from pathlib import Path
+
 import speechbrain as sb
 from speechbrain.utils.Accuracy import AccuracyStats
 
@@ -7,8 +9,16 @@ from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.decoding.build import METHODS, build_decoder
 from summarymixing_sb.evaluation import score, write_test_results
 from summarymixing_sb.evaluation.normalizers import make_normalizer
-from summarymixing_sb.lengths import to_relative
+from summarymixing_sb.lengths import (
+    from_relative,
+    padding_mask,
+    subsampling_factor,
+    to_relative,
+)
 from summarymixing_sb.training.brain import EncoderBrain
+from summarymixing_sb.training.chunks import check_chunks, read_chunk_tests
+from summarymixing_sb.training.consistency import consistency_loss
+from summarymixing_sb.training.streaming_eval import write_streaming_table
 
 
 class ASRBrain(EncoderBrain):
@@ -19,6 +29,12 @@ class ASRBrain(EncoderBrain):
     Of the hyperparameters, ``num_decoder_layers`` says whether there is a decoder; then the modules
     have ``seq_lin`` besides ``ctc_lin``. The targets are
     :class:`summarymixing_sb.data.targets.Tokens`.
+
+    A model that is to stream has ``dynchunktrain_config_sampler``, SpeechBrain's
+    ``DynChunkTrainConfigRandomSampler``, which draws the chunks that the encoder sees of each
+    training batch (dynamic chunk training), so that one model serves every chunk size and left
+    context; ``test_chunks``; and ``consistency_weight``, above 0 for dual mode, in which a batch in
+    chunks is also encoded whole. Validation has the whole utterance.
     """
 
     error_key = "WER"
@@ -32,10 +48,14 @@ class ASRBrain(EncoderBrain):
         super().__init__(targets, **kwargs)
         self.has_decoder = self.hparams.num_decoder_layers > 0
         self.decoders = {}
+        self.tested = []
+        if self.streams:
+            self.test_conditions = read_chunk_tests(self.hparams.test_chunks)
+            self.test_condition = self.test_conditions[0]
 
     @classmethod
     def check_settings(cls, settings):
-        """Refuse an unknown way of decoding, or one by an attention decoder that is not there."""
+        """Refuse ways of decoding and chunks that there are not, or not with this model."""
         if settings.get("test_normalizer") is not None:
             make_normalizer(settings["test_normalizer"])
         for key in ("valid_decoding", "test_decoding"):
@@ -46,6 +66,8 @@ class ASRBrain(EncoderBrain):
                     f"{key}: joint_beam needs an attention decoder and num_decoder_layers is 0; "
                     "choose ctc_greedy or ctc_prefix_beam"
                 )
+        if "test_chunks" in settings:
+            check_chunks(settings)
 
     @classmethod
     def load_targets(cls, settings, overrides):
@@ -57,8 +79,39 @@ class ASRBrain(EncoderBrain):
         """Train a tokenizer on the training transcripts, or find the one trained before."""
         return Tokens.trained(hparams, cls.column)
 
+    @property
+    def streams(self):
+        """Whether the model is trained on chunks."""
+        return hasattr(self.hparams, "dynchunktrain_config_sampler")
+
+    def chunks(self, stage):
+        """Draw the chunks of a training batch, or give those of a test; None for none."""
+        if not self.streams:
+            return None
+        if stage == sb.Stage.TEST:
+            return self.test_condition.config
+        return self.hparams.dynchunktrain_config_sampler(stage)
+
     def compute_forward(self, batch, stage):
-        """From waveforms to log-probabilities and, where the stage decodes, words.
+        """From waveforms to what :meth:`predict` gives.
+
+        Returns
+        -------
+        dict
+            In dual mode, ``whole`` is the same without chunks.
+        """
+        batch = batch.to(self.device)
+        features, frames = self.front_end(batch, stage)
+        chunks = self.chunks(stage)
+        predictions = self.predict(batch, stage, features, frames, chunks)
+        # the key is new in 0.2
+        weight = getattr(self.hparams, "consistency_weight", 0)
+        if stage == sb.Stage.TRAIN and chunks is not None and weight:
+            predictions["whole"] = self.predict(batch, stage, features, frames, None)
+        return predictions
+
+    def predict(self, batch, stage, features, frames, chunks):
+        """From features to log-probabilities and, where the stage decodes, words.
 
         Returns
         -------
@@ -66,13 +119,15 @@ class ASRBrain(EncoderBrain):
             ``ctc`` (B, T, V), ``lengths`` (B,) relative to T, ``attention`` (B, L + 1, V) or None,
             ``words`` (list of list of str) or None.
         """
-        batch = batch.to(self.device)
         modules = self.stage_modules(stage)
-        features, frames = self.front_end(batch, stage)
         lengths = to_relative(frames, features.shape[1])
         tokens = batch.tokens_bos.data if self.has_decoder else None
         encoded, decoded = modules["Transformer"](
-            features, tokens, lengths, pad_idx=self.hparams.pad_index
+            features,
+            tokens,
+            lengths,
+            pad_idx=self.hparams.pad_index,
+            dynchunktrain_config=chunks,
         )
         # float32 before the softmax: the losses have no half precision on every device
         ctc = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
@@ -86,6 +141,22 @@ class ASRBrain(EncoderBrain):
 
     def compute_objectives(self, predictions, batch, stage):
         """Compute the loss, per utterance; keep what the end of the stage reports."""
+        loss = self.loss(predictions, batch, stage)
+        if "whole" in predictions:
+            # half for each, as published
+            loss = (loss + self.loss(predictions["whole"], batch, stage)) / 2
+            loss = loss + self.hparams.consistency_weight * self.inconsistency(predictions, batch)
+        self.keep_words(batch, predictions["words"])
+        return loss
+
+    def inconsistency(self, predictions, batch):
+        """Compare CTC's posteriors with and without chunks, at every valid frame."""
+        first, second = predictions["ctc"], predictions["whole"]["ctc"]
+        frames = from_relative(predictions["lengths"], first.shape[1])
+        return consistency_loss(first, second, ~padding_mask(frames, first.shape[1]))
+
+    def loss(self, predictions, batch, stage):
+        """Compute the loss of what was predicted, per utterance."""
         tokens, token_lengths = batch.tokens
         loss = self.hparams.ctc_cost(
             predictions["ctc"], tokens, predictions["lengths"], token_lengths
@@ -99,7 +170,6 @@ class ASRBrain(EncoderBrain):
             loss = weight * loss + (1 - weight) * attention_loss
             if stage != sb.Stage.TRAIN:
                 self.accuracy.append(predictions["attention"], tokens_eos, eos_lengths)
-        self.keep_words(batch, predictions["words"])
         return loss
 
     def words(self, hypotheses):
@@ -154,17 +224,34 @@ class ASRBrain(EncoderBrain):
         scores = score(self.references, self.hypotheses)
         return {"WER": scores["wer"], "CER": scores["cer"]}
 
+    def test_name(self, split):
+        """Name a test after its chunks, too, where there are some to choose."""
+        return f"{split}.{self.test_condition.name}" if self.streams else split
+
+    def frame_ms(self):
+        """Milliseconds from one frame of the encoder to the next."""
+        return subsampling_factor(self.unwrapped_modules["CNN"]) * self.hparams.hop_length
+
+    def compare_tests(self, folder):
+        """Write and print the table over chunk sizes and left contexts."""
+        if self.tested:
+            print(write_streaming_table(Path(folder) / "streaming.csv", self.tested))
+
     def write_results(self, folder, split, info):
-        """Write scores, hypotheses and alignments."""
+        """Write scores, hypotheses and alignments, with the chunks of the test."""
+        if self.streams:
+            info = {**info, **self.test_condition.info(self.frame_ms())}
         file = write_test_results(
             folder,
-            split,
+            self.test_name(split),
             self.ids,
             self.references,
             self.hypotheses,
             {**info, "decoding": self.decoding()},
             normalizer=self.normalizer,
         )
+        if self.streams:
+            self.tested.append((split, file))
         return file, f"WER {self.test_stats['WER']:.2f} %, CER {self.test_stats['CER']:.2f} %"
 
     @property

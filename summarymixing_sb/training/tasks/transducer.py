@@ -1,15 +1,12 @@
 """Speech recognition by a transducer, trained to stream with chunks of any size."""
 
-from pathlib import Path
-
 import speechbrain as sb
 import torch.nn.functional as F
 from torchaudio.functional import rnnt_loss
 
 from summarymixing_sb.decoding.transducer import METHODS, build_transducer_decoder
-from summarymixing_sb.lengths import from_relative, subsampling_factor, to_relative
-from summarymixing_sb.registry import mixer_class, mixer_names
-from summarymixing_sb.training.streaming_eval import read_chunk_tests, write_streaming_table
+from summarymixing_sb.lengths import from_relative, padding_mask, to_relative
+from summarymixing_sb.training.consistency import consistency_loss
 from summarymixing_sb.training.tasks.asr import ASRBrain
 
 SCALES = ("mean", "speechbrain")
@@ -18,48 +15,30 @@ SCALES = ("mean", "speechbrain")
 class TransducerBrain(ASRBrain):
     """Train and test the streaming transducer of arXiv 2409.07165.
 
-    Each training batch draws the chunks that the encoder sees (dynamic chunk training), so that one
-    model serves every chunk size and left context. The loss is that of the transducer; in the first
-    epochs, CTC has a share.
+    The loss is that of the transducer; in the first epochs, CTC has a share.
 
     B batch, T frames after the front end, D model width, U tokens, J width of the joint, V
     vocabulary.
 
     Besides those of the CTC model, the modules have ``predictor``, ``enc_lin`` and ``pred_lin``
-    (from encoder and predictor to J), ``joint`` and ``transducer_lin`` (from J to V). Of the
-    hyperparameters, ``dynchunktrain_config_sampler`` is SpeechBrain's
-    ``DynChunkTrainConfigRandomSampler``; validation has the whole utterance.
+    (from encoder and predictor to J), ``joint`` and ``transducer_lin`` (from J to V).
     """
 
     methods = METHODS
     build_decoder = staticmethod(build_transducer_decoder)
 
-    def __init__(self, targets, **kwargs):
-        super().__init__(targets, **kwargs)
-        self.test_conditions = read_chunk_tests(self.hparams.test_chunks)
-        self.test_condition = self.test_conditions[0]
-        self.tested = []
-
     @classmethod
     def check_settings(cls, settings):
-        """Refuse chunks that cannot be, and parts that a transducer does not have."""
+        """Refuse what :class:`ASRBrain` does, and an attention decoder."""
         super().check_settings(settings)
-        _check_mixers(settings)
         if settings["num_decoder_layers"]:
             raise ValueError(
                 "num_decoder_layers must be 0: a transducer has no attention decoder, "
                 f"not {settings['num_decoder_layers']} layers of one"
             )
-        for name, least in (("chunk_size", 1), ("left_context_chunks", 0)):
-            low, high = settings[f"{name}_min"], settings[f"{name}_max"]
-            if not least <= low <= high:
-                raise ValueError(
-                    f"{name}_min and {name}_max: give two counts, at least {least}, of which the "
-                    f"first is not the larger, not {low} and {high}"
-                )
 
-    def compute_forward(self, batch, stage):
-        """From waveforms to scores and, where the stage decodes, words.
+    def predict(self, batch, stage, features, frames, chunks):
+        """From features to scores and, where the stage decodes, words.
 
         Returns
         -------
@@ -67,13 +46,9 @@ class TransducerBrain(ASRBrain):
             ``logits`` (B, T, U + 1, V), ``ctc`` log-probabilities (B, T, V), ``lengths`` (B,)
             relative to T, ``words`` (list of list of str) or None.
         """
-        batch = batch.to(self.device)
         modules = self.stage_modules(stage)
-        features, frames = self.front_end(batch, stage)
         lengths = to_relative(frames, features.shape[1])
-        encoded, _ = modules["Transformer"](
-            features, None, lengths, dynchunktrain_config=self.chunks(stage)
-        )
+        encoded, _ = modules["Transformer"](features, None, lengths, dynchunktrain_config=chunks)
         # the loss wants no frame behind the longest utterance, and the joint no work on it
         encoded = encoded[:, : int(frames.max())]  # (B, T, D)
         lengths = to_relative(frames, encoded.shape[1])
@@ -85,12 +60,6 @@ class TransducerBrain(ASRBrain):
         logits = self.join(modules, encoded, batch.tokens.data)
         return {"logits": logits, "ctc": ctc, "lengths": lengths, "words": words}
 
-    def chunks(self, stage):
-        """Draw the chunks of a training batch; None for none."""
-        if stage == sb.Stage.TEST:
-            return self.test_condition.config
-        return self.hparams.dynchunktrain_config_sampler(stage)
-
     def join(self, modules, encoded, tokens):
         """Score every piece after every prefix of the tokens, at every frame."""
         start = F.pad(tokens, (1, 0), value=self.hparams.blank_index)  # (B, U + 1)
@@ -100,7 +69,19 @@ class TransducerBrain(ASRBrain):
         )  # (B, T, U + 1, J)
         return modules["transducer_lin"](joined).float()  # (B, T, U + 1, V)
 
-    def compute_objectives(self, predictions, batch, stage):
+    def inconsistency(self, predictions, batch):
+        """Compare the joint with and without chunks, after every prefix at every valid frame."""
+        first, second = (
+            outputs["logits"].log_softmax(-1) for outputs in (predictions, predictions["whole"])
+        )  # (B, T, U + 1, V)
+        frames = from_relative(predictions["lengths"], first.shape[1])
+        tokens, token_lengths = batch.tokens
+        prefixes = from_relative(token_lengths, tokens.shape[1]) + 1
+        valid = ~padding_mask(frames, first.shape[1])[:, :, None]
+        valid = valid & ~padding_mask(prefixes, first.shape[2])[:, None]
+        return consistency_loss(first, second, valid)
+
+    def loss(self, predictions, batch, stage):
         """Compute the loss, per utterance; in training with the share of CTC."""
         tokens, token_lengths = batch.tokens
         loss = transducer_loss(
@@ -119,28 +100,7 @@ class TransducerBrain(ASRBrain):
             with_ctc = self.hparams.epoch_counter.current <= self.hparams.ctc_epochs
             weight = self.hparams.ctc_weight if with_ctc else 0.0
             loss = weight * ctc + (1 - weight) * loss
-        self.keep_words(batch, predictions["words"])
         return loss
-
-    def test_name(self, split):
-        """Name a test after its chunks, too."""
-        return f"{split}.{self.test_condition.name}"
-
-    def write_results(self, folder, split, info):
-        """Write scores, hypotheses and alignments, with the chunks of the test."""
-        chunks = self.test_condition.info(self.frame_ms())
-        file, summary = super().write_results(folder, self.test_name(split), {**info, **chunks})
-        self.tested.append((split, file))
-        return file, summary
-
-    def compare_tests(self, folder):
-        """Write and print the table over chunk sizes and left contexts."""
-        if self.tested:
-            print(write_streaming_table(Path(folder) / "streaming.csv", self.tested))
-
-    def frame_ms(self):
-        """Milliseconds from one frame of the encoder to the next."""
-        return subsampling_factor(self.unwrapped_modules["CNN"]) * self.hparams.hop_length
 
     def decoding(self):
         """Describe the decoding of test sets; there is no language model."""
@@ -197,26 +157,6 @@ def transducer_loss(logits, tokens, lengths, token_lengths, blank_index, scale="
         return losses.mean()
     total = losses.sum()
     return total + ((losses / frames).mean() - total).detach()
-
-
-def _check_mixers(settings):
-    """Refuse chunks that a mixer cannot be limited to."""
-    tests = [test for test in read_chunk_tests(settings["test_chunks"]) if test.chunk_size]
-    training = settings["chunkwise_prob"] > 0
-    limited = training and settings["limited_left_context_prob"] > 0
-    limited |= any(test.left_context_chunks is not None for test in tests)
-    for name in mixer_names(settings["attention_type"]):
-        mixer = mixer_class(name)
-        if not mixer.supports_chunks and (training or tests):
-            raise ValueError(
-                f"attention_type: {name} sees the whole utterance: give chunkwise_prob 0 and "
-                "test_chunks [null], or another mixer"
-            )
-        if not mixer.forgets and limited:
-            raise ValueError(
-                f"attention_type: {name} remembers all chunks: give limited_left_context_prob 0 "
-                "and test_chunks without left contexts, as [null, [8, null]], or another mixer"
-            )
 
 
 def _check_scale(scale):

@@ -10,8 +10,8 @@ from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
 from summarymixing_sb.lengths import to_relative
+from summarymixing_sb.training.chunks import ChunkTest
 from summarymixing_sb.training.config import check_settings, load_hparams, read_settings
-from summarymixing_sb.training.streaming_eval import ChunkTest
 from summarymixing_sb.training.tasks.transducer import SCALES, TransducerBrain, transducer_loss
 
 HPARAMS = Path(__file__).resolve().parents[3] / "hparams" / "LibriSpeech"
@@ -253,3 +253,36 @@ def test_settings_that_cannot_work(overrides, message):
 def test_mixers_and_the_chunks_that_they_can_have(overrides, tmp_path):
     settings = read_settings(YAML, {**TINY, "data_folder": str(tmp_path), **overrides})
     check_settings(settings, TransducerBrain)
+
+
+def test_dual_mode(brain, items):
+    """Both passes have half the loss; the divergence is that of every valid frame and prefix."""
+    brain.hparams.fea_augment = None
+    brain.hparams.normalize.update_until_epoch = 0
+    brain.modules.eval()
+    brain.hparams.consistency_weight = 0.3
+    brain.hparams.dynchunktrain_config_sampler = lambda stage: DynChunkTrainConfig(4, 1)
+    batch = PaddedBatch(items)
+    outputs = brain.compute_forward(batch, sb.Stage.TRAIN)
+    found = brain.compute_objectives(outputs, batch, sb.Stage.TRAIN)
+    whole = outputs.pop("whole")
+    losses = [brain.loss(output, batch, sb.Stage.TRAIN) for output in (outputs, whole)]
+    assert not torch.allclose(*losses)
+
+    divergences = []
+    frames = (outputs["lengths"] * outputs["logits"].shape[1]).round().int()
+    for row, item in enumerate(items):
+        valid = slice(0, int(frames[row])), slice(0, len(item["tokens"]) + 1)
+        p, q = (output["logits"][row][valid].log_softmax(-1) for output in (outputs, whole))
+        kl = [(a.exp() * (a - b)).sum(-1) for a, b in ((p, q), (q, p))]
+        divergences.append((sum(kl) / 2).flatten())
+    divergence = torch.cat(divergences).mean()
+    assert divergence > 1e-6
+    torch.testing.assert_close(found, sum(losses) / 2 + 0.3 * divergence)
+
+    assert "whole" not in brain.compute_forward(batch, sb.Stage.VALID)
+    brain.hparams.dynchunktrain_config_sampler = lambda stage: None
+    assert "whole" not in brain.compute_forward(batch, sb.Stage.TRAIN)
+    brain.hparams.consistency_weight = 0.0
+    brain.hparams.dynchunktrain_config_sampler = lambda stage: DynChunkTrainConfig(4, 1)
+    assert "whole" not in brain.compute_forward(batch, sb.Stage.TRAIN)
