@@ -12,10 +12,10 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from summarymixing_sb.data.audio import SILENCE
+from summarymixing_sb.decoding.alignment import align_words
 from summarymixing_sb.decoding.build import METHODS, build_decoder
 from summarymixing_sb.decoding.transducer import METHODS as TRANSDUCER_METHODS
 from summarymixing_sb.decoding.transducer import build_transducer_decoder
-from summarymixing_sb.inference.alignment import align_words
 from summarymixing_sb.inference.one_pass import MEASURED_SECONDS, longest_pass
 from summarymixing_sb.inference.splitting import (
     batches_by_length,

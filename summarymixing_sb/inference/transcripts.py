@@ -4,6 +4,7 @@ import json
 import textwrap
 from dataclasses import asdict, dataclass, replace
 
+from summarymixing_sb.decoding.alignment import Word
 from summarymixing_sb.files import atomic_open
 
 # Subtitles that can be read in time
@@ -12,25 +13,6 @@ CUE_LINES = 2
 CUE_SECONDS = 7.0
 #: A longer silence than this, in seconds, ends a cue.
 SILENCE_SECONDS = 0.6
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word of a transcript.
-
-    Parameters
-    ----------
-    word : str
-    start, end : float
-        Seconds from the beginning of the recording.
-    score : float
-        Mean probability, between 0 and 1, of the frames from ``start`` to ``end``.
-    """
-
-    word: str
-    start: float
-    end: float
-    score: float
 
 
 @dataclass(frozen=True)

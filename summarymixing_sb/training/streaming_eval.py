@@ -8,6 +8,11 @@ from summarymixing_sb.files import atomic_open
 COLUMNS = (
     *("test_set", "chunk_ms", "left_context_chunks"),
     *("wer", "wer_low", "wer_high", "cer", "real_time_factor"),
+    *("latency_ms", "word_delay_ms", "emission_chunk", "final_text_ms"),
+)
+HEAD = (
+    *("test set", "chunk", "left context", "WER (95 %)", "CER", "real-time factor"),
+    *("latency", "word delay", "final text"),
 )
 
 
@@ -31,7 +36,7 @@ def write_streaming_table(path, tested):
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    lines = [("test set", "chunk", "left context", "WER (95 %)", "CER", "real-time factor")]
+    lines = [HEAD]
     lines += [_cells(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines)]
     padded = (
@@ -43,7 +48,7 @@ def write_streaming_table(path, tested):
 def _row(test_set, record):
     low, high = record["wer_interval"] or (None, None)  # of one utterance there is none
     known = {**record, "test_set": test_set, "wer_low": low, "wer_high": high}
-    return {key: known[key] for key in COLUMNS}
+    return {key: known.get(key) for key in COLUMNS}
 
 
 def _cells(row):
@@ -56,7 +61,12 @@ def _cells(row):
         f"{row['wer']:.2f} % {_interval(row['wer_low'], row['wer_high'])}".rstrip(),
         f"{row['cer']:.2f} %",
         f"{row['real_time_factor']:.3f}",
+        *(_ms(row[key]) for key in ("latency_ms", "word_delay_ms", "final_text_ms")),
     )
+
+
+def _ms(value):
+    return "" if value is None else f"{value:.0f} ms"
 
 
 def _interval(low, high):

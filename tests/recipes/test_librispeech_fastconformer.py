@@ -7,8 +7,12 @@ import pytest
 from tones import make_librispeech, train
 
 from summarymixing_sb.data.audio import read_audio
+from summarymixing_sb.decoding.alignment import align_words
+from summarymixing_sb.decoding.text import Detokenizer
+from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.inference.streaming import StreamingRecogniser
+from summarymixing_sb.training.latency import ChunkClock
 
 SIZES = {"train-mini": 64, "dev-mini": 4, "test-mini": 6}
 
@@ -53,6 +57,36 @@ def test_results_of_each_condition(folder):
         assert [float(row["wer"]) for row in csv.DictReader(stream)] == [
             record["wer"] for record in records
         ]
+
+
+def test_words_are_written_when_the_table_says(folder):
+    """A stream that is fed 5 ms at a time writes each word at the time of its chunk."""
+    path, corpus = folder
+    record = json.loads((path / "results" / "test-mini.chunk4_left2.json").read_text())
+    run = load_run(path)
+    detokenizer = Detokenizer(run.tokenizer)
+    blank = run.hparams["blank_index"]
+    delays, clock = [], None
+    for file in sorted((corpus / "test-mini").rglob("*.flac")):
+        samples = read_audio(file, 16000)
+        recogniser = StreamingRecogniser(run, 320, 2)
+        clock = clock or ChunkClock.of(
+            4, run.front_end.compute_features, run.front_end.subsampling, 16000
+        )
+        assert clock.latency_ms == pytest.approx(recogniser.latency_ms)
+        times, text = [], ""
+        for end in range(80, len(samples) + 80, 80):
+            text += recogniser.feed(samples[end - 80 : end]) or ""
+            times += [min(end, len(samples)) / 16000] * (len(text.split()) - len(times))
+        text += recogniser.finish() or ""
+        times += [len(samples) / 16000] * (len(text.split()) - len(times))
+        whole = Recogniser(run, window=0).encode([samples])[0].log_probs
+        ids = run.tokenizer.encode(text.strip())
+        words = align_words(ids, whole, detokenizer, blank, run.frame_seconds)
+        delays += [time - word.end for time, word in zip(times, words, strict=True)]
+    assert record["word_delay_ms"] == pytest.approx(1000 * sum(delays) / len(delays), abs=5)
+    assert record["latency_ms"] == pytest.approx(clock.latency_ms)
+    assert 0 < record["final_text_ms"] < 1000
 
 
 def test_streams_say_what_the_test_in_chunks_says(folder):

@@ -18,13 +18,15 @@ def test_table(tmp_path):
             "real_time_factor": 0.25,
             **chunks.info(80),
         }
+        if number:
+            record |= {"latency_ms": 325.0, "word_delay_ms": 410.5, "emission_chunk": 2.5}
         file = tmp_path / f"{number}.json"
         file.write_text(json.dumps(record))
         tested.append(("dev", file))
     table = write_streaming_table(tmp_path / "streaming.csv", tested).splitlines()
     assert [" ".join(line.split()) for line in table[1:]] == [
         "dev whole all 10.00 % (9.00 to 12.50) 4.00 % 0.250",
-        "dev 320 ms 2 chunks 11.00 % (9.00 to 12.50) 4.00 % 0.250",
+        "dev 320 ms 2 chunks 11.00 % (9.00 to 12.50) 4.00 % 0.250 325 ms 410 ms",
     ]
     assert len({line.index("4.00 %") for line in table[1:]}) == 1
     with open(tmp_path / "streaming.csv", newline="") as stream:
@@ -39,6 +41,10 @@ def test_table(tmp_path):
         "wer_high": "12.5",
         "cer": "4.0",
         "real_time_factor": "0.25",
+        "latency_ms": "325.0",
+        "word_delay_ms": "410.5",
+        "emission_chunk": "2.5",
+        "final_text_ms": "",
     }
 
 

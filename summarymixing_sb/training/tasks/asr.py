@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import speechbrain as sb
+import torch
 from speechbrain.utils.Accuracy import AccuracyStats
 
 from summarymixing_sb.data.targets import Tokens
+from summarymixing_sb.decoding.alignment import align_words
 from summarymixing_sb.decoding.build import METHODS, build_decoder
+from summarymixing_sb.decoding.streaming import StreamingCTC
+from summarymixing_sb.decoding.text import Detokenizer
 from summarymixing_sb.evaluation import score, write_test_results
 from summarymixing_sb.evaluation.normalizers import make_normalizer
 from summarymixing_sb.lengths import (
@@ -18,6 +22,7 @@ from summarymixing_sb.lengths import (
 from summarymixing_sb.training.brain import EncoderBrain
 from summarymixing_sb.training.chunks import check_chunks, read_chunk_tests
 from summarymixing_sb.training.consistency import consistency_loss
+from summarymixing_sb.training.latency import ChunkClock, Delays, written_words
 from summarymixing_sb.training.streaming_eval import write_streaming_table
 
 
@@ -110,6 +115,39 @@ class ASRBrain(EncoderBrain):
             predictions["whole"] = self.predict(batch, stage, features, frames, None)
         return predictions
 
+    def evaluate_batch(self, batch, stage):
+        """Evaluate a batch; then, of a test in chunks, measure when words are written."""
+        loss = super().evaluate_batch(batch, stage)
+        if stage == sb.Stage.TEST and self.chunks(stage) is not None:
+            self.measure_delays(batch)
+        return loss
+
+    @torch.no_grad()
+    def measure_delays(self, batch):
+        """Decode greedily chunk by chunk, and align the references in the whole utterances."""
+        chunks, blank = self.chunks(sb.Stage.TEST), self.hparams.blank_index
+        modules = self.stage_modules(sb.Stage.TEST)
+        features, frames = self.front_end(batch, sb.Stage.TEST)
+        lengths = to_relative(frames, features.shape[1])
+        encoded, _ = modules["Transformer"](features, None, lengths, dynchunktrain_config=chunks)
+        whole, _ = modules["Transformer"](features, None, lengths)
+        ctc = modules["ctc_lin"](whole).float().log_softmax(-1)  # (B, T, V)
+        tokens, token_lengths = batch.tokens
+        counts = from_relative(token_lengths, tokens.shape[1]).tolist()
+        samples = from_relative(batch.sig.lengths, batch.sig.data.shape[1]).tolist()
+        detokenizer = Detokenizer(self.targets.tokenizer)
+        for row, count in enumerate(frames.tolist()):
+            decode, own = self.streaming_decoder(modules), encoded[row, :count]
+            written = written_words(decode, own, chunks.chunk_size, detokenizer)
+            ids = detokenizer.writable(tokens[row, : counts[row]].tolist())
+            scores = ctc[row, :count]
+            spoken = align_words(ids, scores, detokenizer, blank, self.frame_ms() / 1000)
+            self.delays.add(spoken, written, samples[row])
+
+    def streaming_decoder(self, modules):
+        """Start to decode a stream."""
+        return StreamingCTC(modules["ctc_lin"], self.hparams.blank_index)
+
     def predict(self, batch, stage, features, frames, chunks):
         """From features to log-probabilities and, where the stage decodes, words.
 
@@ -188,6 +226,12 @@ class ASRBrain(EncoderBrain):
         super().on_stage_start(stage, epoch)
         self.accuracy = AccuracyStats()
         self.decoder = None
+        if stage == sb.Stage.TEST and self.chunks(stage) is not None:
+            size, rate = self.chunks(stage).chunk_size, self.hparams.sample_rate
+            subsampling = self.unwrapped_modules["CNN"]
+            self.delays = Delays(
+                ChunkClock.of(size, self.hparams.compute_features, subsampling, rate)
+            )
         if stage == sb.Stage.TEST:
             self.decoder = self.get_decoder("test")
         elif stage == sb.Stage.VALID and (
@@ -241,6 +285,8 @@ class ASRBrain(EncoderBrain):
         """Write scores, hypotheses and alignments, with the chunks of the test."""
         if self.streams:
             info = {**info, **self.test_condition.info(self.frame_ms())}
+            if self.test_condition.config is not None:
+                info |= self.delays.info()
         file = write_test_results(
             folder,
             self.test_name(split),

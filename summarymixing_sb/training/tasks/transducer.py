@@ -4,6 +4,7 @@ import speechbrain as sb
 import torch.nn.functional as F
 from torchaudio.functional import rnnt_loss
 
+from summarymixing_sb.decoding.streaming import StreamingTransducer
 from summarymixing_sb.decoding.transducer import METHODS, build_transducer_decoder
 from summarymixing_sb.lengths import from_relative, padding_mask, to_relative
 from summarymixing_sb.training.consistency import consistency_loss
@@ -59,6 +60,10 @@ class TransducerBrain(ASRBrain):
             words = self.words(self.decoder(encoded, ctc, frames))
         logits = self.join(modules, encoded, batch.tokens.data)
         return {"logits": logits, "ctc": ctc, "lengths": lengths, "words": words}
+
+    def streaming_decoder(self, modules):
+        """Start to decode a stream."""
+        return StreamingTransducer(modules, self.hparams.blank_index)
 
     def join(self, modules, encoded, tokens):
         """Score every piece after every prefix of the tokens, at every frame."""

@@ -7,8 +7,8 @@ import sentencepiece
 import torch
 from speechbrain.decoders import ctc_greedy_decode
 
+from summarymixing_sb.decoding.alignment import align_words
 from summarymixing_sb.decoding.text import Detokenizer
-from summarymixing_sb.inference.alignment import align_words
 
 
 @pytest.fixture(scope="module")

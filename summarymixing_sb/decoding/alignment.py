@@ -4,12 +4,30 @@ Letters: T frames, V pieces of the vocabulary.
 """
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torchaudio.functional import forced_align, merge_tokens
 
-from summarymixing_sb.inference.transcripts import Word
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a transcript.
+
+    Parameters
+    ----------
+    word : str
+    start, end : float
+        Seconds from the beginning of the recording.
+    score : float
+        Mean probability, between 0 and 1, of the frames from ``start`` to ``end``.
+    """
+
+    word: str
+    start: float
+    end: float
+    score: float
 
 
 def align_words(ids, log_probs, detokenizer, blank_index, frame_seconds, first_frame=0):
