@@ -11,7 +11,8 @@ from tqdm import tqdm
 from results.benchmark.rows import machine_columns, write_rows
 from summarymixing_sb.data.audio import read_audio
 from summarymixing_sb.inference.run import load_run
-from summarymixing_sb.inference.streaming import StreamingRecogniser, StreamMeter
+from summarymixing_sb.inference.stream_meter import StreamMeter
+from summarymixing_sb.inference.streaming import StreamingRecogniser
 from summarymixing_sb.models.parts import ModelParts
 
 MINUTE = 60  # seconds

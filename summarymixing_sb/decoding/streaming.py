@@ -50,6 +50,21 @@ class StreamingCTC:
             if index not in (previous, self.blank_index)
         ]
 
+    @torch.no_grad()
+    def blanks(self, encoded):
+        """Give the probability of the blank in each frame of the last chunk.
+
+        Parameters
+        ----------
+        encoded : torch.Tensor
+            (1, C, D), which has been decoded.
+
+        Returns
+        -------
+        list of float
+        """
+        return self.ctc_lin(encoded)[0].softmax(dim=-1)[:, self.blank_index].tolist()
+
 
 class StreamingTransducer:
     """SpeechBrain's greedy transducer decoding of one stream.
@@ -71,3 +86,12 @@ class StreamingTransducer:
         """Decode the next chunk, see :class:`StreamingCTC`."""
         projected = self.enc_lin(encoded)
         return self.searcher.transducer_greedy_decode_streaming(projected, self.context)[0]
+
+    @torch.no_grad()
+    def blanks(self, encoded):
+        """Give those after all of the chunk's pieces, see :meth:`StreamingCTC.blanks`."""
+        predicted, _ = self.context.hidden
+        joined = self.searcher._joint_forward_step(
+            self.enc_lin(encoded).unsqueeze(2), predicted.unsqueeze(1)
+        )  # (1, C, 1, V)
+        return joined[0, :, 0, self.searcher.blank_id].exp().tolist()

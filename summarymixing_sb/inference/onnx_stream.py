@@ -29,6 +29,7 @@ class OnnxStreamingRecogniser(StreamingRecogniser):
         The exported model; of its weights, those of the decoder are used.
     chunk_ms, left_context
         Those of the graphs; see :class:`StreamingRecogniser`.
+    endpoint : EndpointRule, optional
     precision : str
         ``float32`` or ``int8``.
     folder : str or Path, optional
@@ -42,8 +43,17 @@ class OnnxStreamingRecogniser(StreamingRecogniser):
         If they are of other chunks.
     """
 
-    def __init__(self, run, chunk_ms, left_context=None, precision="float32", folder=None):
-        super().__init__(run, chunk_ms, left_context)
+    def __init__(
+        self,
+        run,
+        chunk_ms,
+        left_context=None,
+        precision="float32",
+        folder=None,
+        endpoint=None,
+    ):
+        self.start = {}
+        super().__init__(run, chunk_ms, left_context, endpoint)
         folder = Path(folder or run.folder)
         hint = "export the run with summarymixing-export --onnx --onnx_chunk MILLISECONDS"
         self.session = open_session(folder / CHUNK_FILES[precision], hint)
@@ -57,7 +67,12 @@ class OnnxStreamingRecogniser(StreamingRecogniser):
         session = open_session(folder / FEATURES_FILE, hint)
         self.features.module = _OnnxFeatures(self.features, session)
         with np.load(folder / STATE_FILE) as state:
-            self.state = dict(state)
+            self.state = self.start = dict(state)
+
+    def start_segment(self):
+        """See :meth:`StreamingRecogniser.start_segment`."""
+        super().start_segment()
+        self.state = self.start
 
     @property
     def state_bytes(self):

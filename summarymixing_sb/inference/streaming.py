@@ -1,17 +1,15 @@
-"""Streaming recogniser: text of a stream, chunk by chunk, and how long each chunk takes.
+"""Streaming recogniser: text of a stream, chunk by chunk.
 
 Letters: C encoder frames of a chunk, D model width.
 """
 
-import time
-
-import numpy as np
 import torch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
 from summarymixing_sb.decoding.streaming import StreamingCTC, StreamingTransducer
 from summarymixing_sb.decoding.text import StreamingDetokenizer
 from summarymixing_sb.encoders.state import state_bytes
+from summarymixing_sb.inference.endpoint import Endpoint
 from summarymixing_sb.inference.streaming_features import StreamingFeatures
 
 
@@ -32,6 +30,9 @@ class StreamingRecogniser:
         Length of a chunk in milliseconds, a multiple of the encoder's frame.
     left_context : int, optional
         How many chunks before its own a chunk sees; all if None.
+    endpoint : EndpointRule, optional
+        Ends a segment at silence behind words: a line break is written, and encoder and decoder
+        start anew with the next chunk. None for one segment.
 
     Attributes
     ----------
@@ -48,17 +49,15 @@ class StreamingRecogniser:
         or its front end; the message says which can).
     """
 
-    def __init__(self, run, chunk_ms, left_context=None):
+    def __init__(self, run, chunk_ms, left_context=None, endpoint=None):
         if left_context is not None and left_context < 0:
             raise ValueError(f"left_context: give 0 or more chunks, not {left_context}")
         self.chunks = DynChunkTrainConfig(_frames(chunk_ms, 1000 * run.frame_seconds), left_context)
-        self.device = run.device
+        self.run, self.device, self.rule = run, run.device, endpoint
         self.encoder = run.modules["Transformer"]
         self.features = StreamingFeatures(run.front_end)
-        self.decoder = _decoder(run)
-        self.detokenizer = StreamingDetokenizer(run.tokenizer)
         self.features_context = self.features.make_streaming_context()
-        self.encoder_context = self.encoder.make_streaming_context(self.chunks)
+        self.start_segment()
 
         self.waiting = torch.empty(0)
         #: Samples still to come before the next chunk is encoded.
@@ -86,9 +85,17 @@ class StreamingRecogniser:
         Returns
         -------
         str or None
-            The text since the last call, with its spaces; None if there is none.
+            The text since the last call, with its spaces, and with a line break where a segment
+            ends; None if there is none.
         """
         return self._write(self.encode(samples)) or None
+
+    def start_segment(self):
+        """Reset encoder and decoder; the features go on, so that no sample is lost."""
+        self.encoder_context = self.encoder.make_streaming_context(self.chunks)
+        self.decoder = _decoder(self.run)
+        self.detokenizer = StreamingDetokenizer(self.run.tokenizer)
+        self.endpoint = Endpoint(self.rule, self.run.frame_seconds) if self.rule else None
 
     def finish(self):
         """Recognise what is left, once the stream has ended; nothing can be fed after it.
@@ -156,119 +163,16 @@ class StreamingRecogniser:
                 yield self.encoder.encode_streaming(chunk, self.encoder_context)
 
     def _write(self, chunks):
-        return "".join(self.detokenizer(self.decoder(encoded)) for encoded in chunks)
-
-
-class StreamMeter:
-    """Times of a streaming recogniser: in all, and for each chunk.
-
-    Parameters
-    ----------
-    recogniser : StreamingRecogniser
-    sample_rate : int
-        Hz.
-    """
-
-    def __init__(self, recogniser, sample_rate):
-        self.recogniser, self.sample_rate = recogniser, sample_rate
-        self.samples, self.seconds, self.chunk_seconds = 0, 0.0, []
-
-    def feed(self, samples):
-        """Feed samples, see :meth:`StreamingRecogniser.feed`.
-
-        Parameters
-        ----------
-        samples : torch.Tensor
-            (N,), at most as many as the next chunk needs.
-
-        Returns
-        -------
-        str or None
-        """
-        whole_chunk = len(samples) == self.recogniser.missing
-        text = self._timed(self.recogniser.feed, samples)
-        self.samples += len(samples)
-        if whole_chunk:
-            self.chunk_seconds.append(self.last)
+        text = ""
+        for encoded in chunks:
+            pieces = self.decoder(encoded)
+            text += self.detokenizer(pieces)
+            if self.endpoint is None:
+                continue
+            if self.endpoint(self.decoder.blanks(encoded), bool(pieces)):
+                text += self.detokenizer.finish() + "\n"
+                self.start_segment()
         return text
-
-    def finish(self):
-        """End the stream, see :meth:`StreamingRecogniser.finish`.
-
-        Returns
-        -------
-        str or None
-        """
-        return self._timed(self.recogniser.finish)
-
-    def report(self):
-        """Report the times.
-
-        Returns
-        -------
-        dict
-            ``seconds`` of sound; ``real_time_factor`` (computing by sound); ``latency``, a dict of
-            ``median_ms``, ``p95_ms`` and ``max_ms`` to compute a chunk, None where the sound was
-            shorter than one, and ``algorithmic_ms``, which is the chunk and ``lookahead_ms``;
-            ``state_bytes``.
-        """
-        audio = self.samples / self.sample_rate
-        return {
-            "seconds": audio,
-            "real_time_factor": self.seconds / audio if audio else None,
-            "latency": {
-                **_percentiles(self.chunk_seconds),
-                "algorithmic_ms": self.recogniser.latency_ms,
-                "lookahead_ms": self.recogniser.lookahead_ms,
-            },
-            "state_bytes": self.recogniser.state_bytes,
-        }
-
-    def _timed(self, call, *arguments):
-        start = time.perf_counter()
-        result = call(*arguments)  # a list of pieces left the GPU: nothing is still being computed
-        self.last = time.perf_counter() - start
-        self.seconds += self.last
-        return result
-
-
-def summary(report):
-    """Say in a line how fast a stream was.
-
-    Parameters
-    ----------
-    report : dict
-        From :meth:`StreamMeter.report`.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> latency = {"median_ms": 8.2, "p95_ms": 9.1, "max_ms": 12.0}
-    >>> latency |= {"algorithmic_ms": 322.5, "lookahead_ms": 2.5}
-    >>> line = summary({"seconds": 60.0, "real_time_factor": 0.0256, "latency": latency})
-    >>> for part in line.split("; "):
-    ...     print(part)
-    60.0 s of sound, real-time factor 0.026
-    latency 322.5 ms (2.5 of them lookahead)
-    computing a chunk: median 8.2, 95 % within 9.1, at most 12.0 ms
-    """
-    latency, factor = report["latency"], report["real_time_factor"]
-    line = f"{report['seconds']:.1f} s of sound"
-    if factor is not None:
-        line += f", real-time factor {factor:.3f}"
-    line += (
-        f"; latency {latency['algorithmic_ms']:.1f} ms ({latency['lookahead_ms']:.1f} of them "
-        "lookahead)"
-    )
-    if latency["median_ms"] is None:
-        return line
-    return line + (
-        f"; computing a chunk: median {latency['median_ms']:.1f}, 95 % within "
-        f"{latency['p95_ms']:.1f}, at most {latency['max_ms']:.1f} ms"
-    )
 
 
 def _decoder(run):
@@ -288,10 +192,3 @@ def _frames(chunk_ms, frame_ms):
             f"nearest: {' or '.join(nearest)} ms"
         )
     return frames
-
-
-def _percentiles(seconds):
-    if not seconds:
-        return dict.fromkeys(("median_ms", "p95_ms", "max_ms"))
-    median, p95, most = 1000 * np.percentile(seconds, (50, 95, 100))
-    return {"median_ms": float(median), "p95_ms": float(p95), "max_ms": float(most)}

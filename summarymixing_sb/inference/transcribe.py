@@ -26,6 +26,7 @@ from summarymixing_sb.decoding.build import METHODS
 from summarymixing_sb.decoding.hotwords import Hotwords
 from summarymixing_sb.decoding.ngram import Ngram
 from summarymixing_sb.decoding.transducer import METHODS as TRANSDUCER_METHODS
+from summarymixing_sb.inference.endpoint import EndpointRule
 from summarymixing_sb.inference.onnx import FILES, OnnxRecogniser
 from summarymixing_sb.inference.onnx_stream import OnnxStreamingRecogniser
 from summarymixing_sb.inference.recogniser import Recogniser
@@ -38,7 +39,8 @@ from summarymixing_sb.inference.recordings import (
 )
 from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.inference.splitting import batches_by_length
-from summarymixing_sb.inference.streaming import StreamingRecogniser, StreamMeter, summary
+from summarymixing_sb.inference.stream_meter import StreamMeter, summary
+from summarymixing_sb.inference.streaming import StreamingRecogniser
 from summarymixing_sb.inference.table import TranscriptTable
 from summarymixing_sb.inference.transcripts import (
     FORMATS,
@@ -171,6 +173,18 @@ def make_parser():
         help="build whatever the run's hyperparams.yaml names, which may run any code",
     )
     add("--left_context", type=int, metavar="CHUNKS", help="that a chunk sees; all, if not given")
+    add(
+        "--endpoint",
+        type=float,
+        metavar="SECONDS",
+        help="with --streaming, begin a new line after words and so much silence",
+    )
+    add(
+        "--endpoint_threshold",
+        type=float,
+        default=EndpointRule.threshold,
+        help="probability of the blank, from which on a frame is silent (%(default)s)",
+    )
     return parser
 
 
@@ -195,6 +209,8 @@ class FilesJob:
     def __init__(self, options):
         if STANDARD_INPUT in options.sources:
             raise ValueError("- (standard input) is for --streaming; name a file or a folder")
+        if options.endpoint is not None:
+            raise ValueError("--endpoint is for --streaming")
         self.paths = find_recordings(options.sources)
         self.formats = list(dict.fromkeys(options.format or ["txt"]))
         several = len(self.paths) * len(self.formats) > 1
@@ -332,11 +348,18 @@ class StreamingJob:
             raise ValueError("- (standard input) is a stream without end: name nothing beside it")
         else:
             self.sources = find_recordings(options.sources)
-        self.chunks = (options.streaming, options.left_context)
         device = "cpu" if options.onnx else options.device
+        rule = None
+        if options.endpoint is not None:
+            rule = EndpointRule(options.endpoint, options.endpoint_threshold)
+        self.options = {
+            "chunk_ms": options.streaming,
+            "left_context": options.left_context,
+            "onnx": options.onnx,
+            "endpoint": rule,
+        }
         self.run = load_run(options.run, device, options.trust)
-        self.onnx = options.onnx
-        _stream(self.run, *self.chunks, self.onnx)  # refuses what cannot stream
+        _stream(self.run, **self.options)  # refuses what cannot stream
 
     def do(self):
         """Transcribe and print.
@@ -359,19 +382,19 @@ class StreamingJob:
                 continue
             if len(self.sources) > 1:
                 print(f"{source}: ", end="", flush=True)
-            if transcribe_stream(self.run, sound, *self.chunks, onnx=self.onnx)["interrupted"]:
+            if transcribe_stream(self.run, sound, **self.options)["interrupted"]:
                 break
         return failed
 
 
-def _stream(run, chunk_ms, left_context, onnx):
+def _stream(run, chunk_ms, left_context, onnx, endpoint):
     """Start a stream, by torch or by onnxruntime."""
     if onnx:
-        return OnnxStreamingRecogniser(run, chunk_ms, left_context, onnx)
-    return StreamingRecogniser(run, chunk_ms, left_context)
+        return OnnxStreamingRecogniser(run, chunk_ms, left_context, onnx, endpoint=endpoint)
+    return StreamingRecogniser(run, chunk_ms, left_context, endpoint)
 
 
-def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None, onnx=None):
+def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None, onnx=None, endpoint=None):
     """Transcribe chunk by chunk and print each text as soon as it is recognised.
 
     Sound is taken in as fast as it comes: a waveform at once, a microphone at its own pace. A
@@ -391,12 +414,14 @@ def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None, onnx=No
         Where the text is printed; standard output if None.
     onnx : str, optional
         ``float32`` or ``int8``, to run the graphs of an exported model.
+    endpoint : EndpointRule, optional
+        See :class:`summarymixing_sb.inference.streaming.StreamingRecogniser`.
 
     Returns
     -------
     dict
         ``text``; ``interrupted``, whether by Ctrl-C; and the times, see
-        :meth:`summarymixing_sb.inference.streaming.StreamMeter.report`.
+        :meth:`summarymixing_sb.inference.stream_meter.StreamMeter.report`.
 
     Raises
     ------
@@ -404,7 +429,7 @@ def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None, onnx=No
         If the chunk is no multiple of the encoder's frame, or the model cannot stream.
     """
     out = out or sys.stdout
-    recogniser = _stream(run, chunk_ms, left_context, onnx)
+    recogniser = _stream(run, chunk_ms, left_context, onnx, endpoint)
     meter = StreamMeter(recogniser, run.sample_rate)
     pieces = _pieces if isinstance(sound, torch.Tensor) else _raw_pieces
     texts, interrupted = [], False
@@ -414,7 +439,8 @@ def transcribe_stream(run, sound, chunk_ms, left_context=None, out=None, onnx=No
     except KeyboardInterrupt:
         interrupted = True
     _print(meter.finish(), texts, out)
-    print(file=out, flush=True)
+    if not (texts and texts[-1].endswith("\n")):
+        print(file=out, flush=True)
     report = {"text": "".join(texts), **meter.report(), "interrupted": interrupted}
     print(summary(report), file=sys.stderr)
     return report

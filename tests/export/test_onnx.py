@@ -98,11 +98,17 @@ def test_streams_by_the_command(exported, tmp_path, capsys):
     file = tmp_path / "words.wav"
     soundfile.write(file, speak(["ABLE", "FOX"]), RATE)
     texts = []
-    for options in ([], ["--onnx", "float32"], ["--onnx", "int8"]):
+    endpoint = ["--endpoint", "0.08", "--endpoint_threshold", "0.5"]
+    for options in (
+        *([], ["--onnx", "float32"], ["--onnx", "int8"]),
+        *(endpoint, [*endpoint, "--onnx", "float32"]),
+    ):
         assert transcribe([str(exported), str(file), "--streaming", "320", *options]) == 0
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1]
     assert texts[2].strip()
+    assert texts[3] == texts[4]
+    assert texts[3].strip().count("\n") > 0
 
 
 def test_the_card_runs_it_without_torch(exported, tmp_path):
