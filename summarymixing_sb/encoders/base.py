@@ -10,7 +10,7 @@ from speechbrain.nnet.normalization import LayerNorm
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 from torch import nn
 
-from summarymixing_sb.encoders.state import EncoderState
+from summarymixing_sb.encoders.state import EncoderState, put_rows, take_rows
 from summarymixing_sb.mixers import Mixer, NoMixer
 from summarymixing_sb.registry import (
     list_mixers,
@@ -173,7 +173,7 @@ class Encoder(nn.Module):
         self._start_layers(1, chunks)
         return EncoderState(chunks, layers=[])
 
-    def step(self, x, state, padding_mask=None):
+    def step(self, x, state, padding_mask=None, active=None):
         """Encode the next chunk; chunk by chunk, this gives what :meth:`forward` gives with chunks.
 
         Parameters
@@ -185,11 +185,13 @@ class Encoder(nn.Module):
             From :meth:`make_state`; it is updated.
         padding_mask : torch.Tensor, optional
             (B, C), True where a frame is padding; no frame of a stream follows its padding.
+        active : torch.Tensor, optional
+            (B,) bool, True where a stream has a chunk; the others wait, and cost nothing.
 
         Returns
         -------
         torch.Tensor
-            (B, C, D).
+            (B, C, D); zeros where a stream waits.
 
         Raises
         ------
@@ -200,9 +202,44 @@ class Encoder(nn.Module):
         if not state.layers:
             state.batch_size = x.size(0)
             state.layers = self._start_layers(state.batch_size, state.chunks)
-        for layer, layer_state in zip(self.layers, state.layers):
+        if active is not None:
+            state.position = state.position + x.size(1) * active
+            rows = active.nonzero().squeeze(1)  # (R,)
+            if len(rows) < len(active):
+                return self._step_rows(x, state, padding_mask, rows)
+        else:
+            state.position = state.position + x.size(1)
+        return self._step_layers(x, state.layers, padding_mask)
+
+    def restart(self, state, rows):
+        """Give streams to new recordings; the others go on.
+
+        Parameters
+        ----------
+        state : EncoderState
+            It is updated.
+        rows : torch.Tensor
+            (R,) int64, of the streams.
+        """
+        if state.layers and len(rows):
+            put_rows(state.layers, rows, self._start_layers(len(rows), state.chunks))
+            start = torch.zeros(state.batch_size, dtype=torch.int64, device=rows.device)
+            state.position = (start + state.position).index_fill(0, rows, 0)
+
+    def _step_rows(self, x, state, padding_mask, rows):
+        """Encode a chunk of some of the streams."""
+        out = torch.zeros_like(x)
+        if len(rows):
+            layers = take_rows(state.layers, rows)
+            mask = None if padding_mask is None else padding_mask[rows]
+            encoded = self._step_layers(x[rows], layers, mask)
+            put_rows(state.layers, rows, layers)
+            out = out.to(encoded.dtype).index_copy(0, rows, encoded)
+        return out
+
+    def _step_layers(self, x, layers, padding_mask):
+        for layer, layer_state in zip(self.layers, layers):
             x = layer.step(x, layer_state, padding_mask)
-        state.position += x.size(1)
         return self.norm(x)
 
     def _start_layers(self, batch_size, chunks):

@@ -3,6 +3,7 @@
 Letters: B streams, C frames of a chunk, D model width.
 """
 
+import copy
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,13 +45,13 @@ class EncoderState:
     batch_size
         Streams B; 0 before the first chunk.
     position
-        Frames so far.
+        Frames so far; (B,) int64 once streams have advanced independently.
     """
 
     chunks: DynChunkTrainConfig
     layers: list[LayerState]
     batch_size: int = 0
-    position: int = 0
+    position: int | torch.Tensor = 0
 
     def require_next(self, x):
         """Check that frames can be the next chunk of these streams.
@@ -73,6 +74,66 @@ class EncoderState:
                 f"These are {self.batch_size} streams, but the chunk has {x.size(0)} rows: make a "
                 "context for each batch of streams."
             )
+
+
+def take_rows(state, rows):
+    """Copy the states of some streams.
+
+    Parameters
+    ----------
+    state : object
+        A layer's state, or a list of them. Every tensor in it has the streams first.
+    rows : torch.Tensor
+        (R,) int64, of the streams.
+
+    Returns
+    -------
+    object
+        Of the same kind, for R streams.
+    """
+    if isinstance(state, torch.Tensor):
+        return state[rows]
+    if isinstance(state, list):
+        return [take_rows(part, rows) for part in state]
+    taken = copy.copy(state)
+    for name, value in _parts(state):
+        setattr(taken, name, take_rows(value, rows))
+    return taken
+
+
+def put_rows(state, rows, taken):
+    """Write the states of some streams back.
+
+    Parameters
+    ----------
+    state : object
+        As for :func:`take_rows`; it is updated.
+    rows : torch.Tensor
+        (R,) int64, none of them twice.
+    taken : object
+        From :func:`take_rows`, of these rows.
+    """
+    if isinstance(state, list):
+        for part, of_rows in zip(state, taken):
+            put_rows(part, rows, of_rows)
+        return
+    for name, value in _parts(state):
+        of_rows = getattr(taken, name)
+        if isinstance(value, torch.Tensor):
+            # sums begin in float32, and are then those of the frames
+            dtype = torch.promote_types(value.dtype, of_rows.dtype)
+            setattr(state, name, value.to(dtype).index_copy(0, rows, of_rows.to(dtype)))
+        else:
+            put_rows(value, rows, of_rows)
+
+
+def _parts(state):
+    """Give the tensors of a state, and the states in it, by the names of its attributes."""
+    for name, value in vars(state).items():
+        # scalars are settings, such as a logarithm of a decay
+        is_state = hasattr(value, "reorder") or isinstance(value, ConvolutionState | LayerState)
+        if is_state or (isinstance(value, torch.Tensor) and value.dim()):
+            yield name, value
 
 
 def state_bytes(context):

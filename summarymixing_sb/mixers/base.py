@@ -66,8 +66,8 @@ class Mixer(nn.Module):
         Returns
         -------
         object
-            A state with a method ``reorder(index)``, which gives row i the state of row
-            ``index[i]``.
+            A state whose tensors have the streams first, with a method ``reorder(index)``, which
+            gives row i the state of row ``index[i]``.
 
         Raises
         ------

@@ -37,18 +37,22 @@ class SinusoidalPositions(nn.Module):
         x : torch.Tensor
             (B, T, D); only length, type and device are used.
         first : int or torch.Tensor
-            Position of the first frame; a tensor has no dimensions.
+            Position of the first frame; a tensor has no dimensions, or is (B,).
 
         Returns
         -------
         torch.Tensor
-            (1, T, D).
+            (1, T, D), or (B, T, D).
         """
-        time = first + torch.arange(x.size(1), device=x.device, dtype=torch.float32)
+        time = torch.arange(x.size(1), device=x.device, dtype=torch.float32)
+        if isinstance(first, torch.Tensor) and first.dim():
+            first = first.unsqueeze(-1)
+        time = first + time  # (T,) or (B, T)
         pairs = torch.arange(0, self.d_model, 2, device=x.device, dtype=torch.float32)
         rates = torch.exp(pairs * -(math.log(10000.0) / self.d_model))
-        angles = torch.outer(time, rates)  # (T, D / 2)
-        return torch.stack((angles.sin(), angles.cos()), -1).flatten(1).unsqueeze(0).to(x.dtype)
+        angles = time.unsqueeze(-1) * rates  # (..., T, D / 2)
+        found = torch.stack((angles.sin(), angles.cos()), -1).flatten(-2)
+        return (found if found.dim() == 3 else found.unsqueeze(0)).to(x.dtype)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         state_dict.pop(prefix + "pe", None)

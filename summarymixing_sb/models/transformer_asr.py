@@ -374,7 +374,7 @@ class TransformerASR(nn.Module):
         return TransformerASRStreamingContext(dynchunktrain_config, encoder_context=state)
 
     @torch.no_grad()
-    def encode_streaming(self, src, context, wav_len=None):
+    def encode_streaming(self, src, context, wav_len=None, active=None):
         """Encode the next chunk of every stream.
 
         Chunk by chunk this gives what ``encode(src, dynchunktrain_config=...)`` gives.
@@ -389,11 +389,14 @@ class TransformerASR(nn.Module):
         wav_len : torch.Tensor, optional
             (B,) lengths relative to C, where some of the streams end before the others; 0 where
             one has ended already. ``speechbrain.utils.streaming.split_wav_lens`` gives them.
+        active : torch.Tensor, optional
+            (B,) bool, True where a stream has a chunk; the others wait, and cost nothing. A row
+            is given to another recording by ``encoder.restart(context.encoder_context, rows)``.
 
         Returns
         -------
         torch.Tensor
-            (B, C, D).
+            (B, C, D); zeros where a stream waits.
 
         Raises
         ------
@@ -421,7 +424,7 @@ class TransformerASR(nn.Module):
         src = self.custom_src_module(src.flatten(2))
         if "absolute" in self._encoder_positions:
             src = src + self._sinusoids(src, state.position)
-        return self.encoder.step(src, state, mask)
+        return self.encoder.step(src, state, mask, active)
 
     @torch.no_grad()
     def decode(self, tgt, encoder_out, enc_len=None):

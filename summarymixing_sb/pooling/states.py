@@ -95,8 +95,9 @@ class SummaryState:
             self.totals, self.counts = self.totals + total, self.counts + count
         else:
             count = count.expand(total.size(0), -1, -1)
-            self.totals = torch.cat((self.totals, total), dim=1)[:, 1:]
-            self.counts = torch.cat((self.counts, count), dim=1)[:, 1:]
+            # copies, since a view would keep the memory of the oldest
+            self.totals = torch.cat((self.totals, total), dim=1)[:, 1:].clone()
+            self.counts = torch.cat((self.counts, count), dim=1)[:, 1:].clone()
 
     def reorder(self, index):
         """Give row i the state of row ``index[i]``, for a beam search.
