@@ -1,14 +1,34 @@
 """The page of a study: a table with intervals and corrected p values, and a plot."""
 
+from dataclasses import dataclass, replace
+from string import Template
+
 from results.study.statistics import estimate, holm
 from results.study.trials import errors_of
 from results.tools.markdown import markdown_table
+from summarymixing_sb.files import atomic_open
 
 SIGNIFICANT = 0.05
 
 
-def compare_systems(rows, baselines, test=None):
-    """Estimate each system's word error rate, and its difference to each baseline.
+@dataclass(frozen=True)
+class Comparison:
+    """What a test says of the systems of a study.
+
+    Attributes
+    ----------
+    rates : dict of str to Estimate
+        Word error rates by system, the lowest first; those of one seed are left out.
+    differences : dict of (str, str) to Estimate
+        By system and baseline; ``p`` is corrected by Holm's method over all tests of the study.
+    """
+
+    rates: dict
+    differences: dict
+
+
+def compare_systems(rows, baselines):
+    """Estimate each system's word error rate in each test, and its difference to each baseline.
 
     Parameters
     ----------
@@ -16,41 +36,42 @@ def compare_systems(rows, baselines, test=None):
         From :func:`results.study.trials.read_rows`.
     baselines : sequence of str
         Names of systems.
-    test : str, optional
-        See :func:`results.study.trials.errors_of`.
 
     Returns
     -------
-    rates : dict of str to Estimate
-        By system, the lowest first; those of one seed are left out.
-    differences : dict of (str, str) to Estimate
-        By system and baseline; ``p`` is corrected by Holm's method over all of them.
+    dict of str to Comparison
+        By test.
     """
-    errors, words = errors_of(rows, test)
-    errors = {name: of_seeds for name, of_seeds in errors.items() if len(of_seeds) > 1}
-    rates = {name: estimate(of_seeds, words) for name, of_seeds in errors.items()}
-    rates = dict(sorted(rates.items(), key=lambda item: item[1].value))
-    found, pairs = {}, set()
-    for baseline in (name for name in baselines if name in rates):
-        for name in rates:
-            # two baselines are one pair, and one test
-            if name != baseline and frozenset((name, baseline)) not in pairs:
-                pairs.add(frozenset((name, baseline)))
-                found[name, baseline] = estimate(errors[name], words, errors[baseline])
+    found, rates = {}, {}
+    for test in dict.fromkeys(row["test"] for row in rows):
+        errors, words = errors_of([row for row in rows if row["test"] == test])
+        errors = {name: of_seeds for name, of_seeds in errors.items() if len(of_seeds) > 1}
+        of_test = {name: estimate(of_seeds, words) for name, of_seeds in errors.items()}
+        rates[test] = dict(sorted(of_test.items(), key=lambda item: item[1].value))
+        pairs = set()
+        for baseline in (name for name in baselines if name in errors):
+            for name in rates[test]:
+                # two baselines are one pair, and one test
+                if name != baseline and frozenset((name, baseline)) not in pairs:
+                    pairs.add(frozenset((name, baseline)))
+                    difference = estimate(errors[name], words, errors[baseline])
+                    found[test, name, baseline] = difference
     corrected = holm([difference.p for difference in found.values()])
-    differences = {}
-    for (key, difference), p in zip(found.items(), corrected):
-        differences[key] = type(difference)(difference.value, difference.low, difference.high, p)
-    return rates, differences
+    comparisons = {test: Comparison(of_test, {}) for test, of_test in rates.items()}
+    for ((test, *pair), difference), p in zip(found.items(), corrected):
+        comparisons[test].differences[tuple(pair)] = replace(difference, p=p)
+    return comparisons
 
 
-def comparison_table(rows, baselines, test=None, more=None):
-    """Write what :func:`compare_systems` finds as a table in Markdown.
+def comparison_table(comparison, rows, baselines, more=None):
+    """Write a comparison as a table in Markdown.
 
     Parameters
     ----------
-    rows, baselines, test
-        See :func:`compare_systems`.
+    comparison : Comparison
+    rows : list of dict
+        Of the test.
+    baselines : sequence of str
     more : dict of str to dict, optional
         More cells by system, which stand behind the parameters.
 
@@ -58,40 +79,60 @@ def comparison_table(rows, baselines, test=None, more=None):
     -------
     str
     """
-    rates, differences = compare_systems(rows, baselines, test)
     lines = []
-    for name, rate in rates.items():
-        own = [row for row in rows if row["system"] == name and test in (None, row["test"])]
+    for name, rate in comparison.rates.items():
+        own = [row for row in rows if row["system"] == name]
         line = {
             "system": name,
             "parameters": f"{int(own[0]['parameters']):,}",
             **(more or {}).get(name, {}),
-            "seeds": str(len(own)),
+            "seeds": str(len({row["seed"] for row in own})),
             "WER, %": f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]",
         }
         for baseline in baselines:
-            difference = differences.get((name, baseline))
+            difference = comparison.differences.get((name, baseline))
             line[f"less {baseline}"] = _words(difference) if difference else ""
         lines.append(line)
     return markdown_table(lines)
 
 
-def findings(rows, baselines, test=None):
+def findings(comparisons):
     """Say in words which differences are significant.
+
+    Parameters
+    ----------
+    comparisons : dict of str to Comparison
 
     Returns
     -------
-    list of str
-        A sentence each; a sentence that there is none.
+    str
+        A line each; a line that there is none.
     """
-    _, differences = compare_systems(rows, baselines, test)
-    sentences = [
-        f"{name} makes {'fewer' if found.value < 0 else 'more'} errors than {baseline}: "
-        f"{_words(found)}."
-        for (name, baseline), found in differences.items()
+    several = len(comparisons) > 1
+    lines = [
+        f"- {f'{test}: ' if several else ''}{name} makes {'fewer' if found.value < 0 else 'more'} "
+        f"errors than {baseline}: {_words(found)}."
+        for test, comparison in comparisons.items()
+        for (name, baseline), found in comparison.differences.items()
         if found.p < SIGNIFICANT
     ]
-    return sentences or ["No difference is significant."]
+    return "\n".join(lines or ["- No difference is significant."])
+
+
+def write_study(folder, **values):
+    """Fill a study's ``template.md`` in, and write its ``README.md``.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study.
+    **values
+        Texts, by their names in the template.
+    """
+    template = Template((folder / "template.md").read_text(encoding="utf-8"))
+    with atomic_open(folder / "README.md") as file:
+        file.write(template.substitute(values))
+    print(f"wrote {folder / 'README.md'}")
 
 
 def plot_against_cost(path, rates, costs, label):

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jiwer
@@ -29,7 +29,16 @@ TOLERANCE = 0.02
 #: Widths are multiples of this, as processors want them.
 STEP = 8
 COLUMNS = (
-    *("system", "seed", "test", "parameters", "wer", "training_seconds", "real_time_factor"),
+    *(
+        "system",
+        "seed",
+        "fold",
+        "test",
+        "parameters",
+        "wer",
+        "training_seconds",
+        "real_time_factor",
+    ),
     *("overrides", "versions", "commit", "machine", "date", "errors"),
 )
 
@@ -43,10 +52,13 @@ class System:
     name : str
     overrides : dict
         Keys of the YAML file in which it differs from the others.
+    fold : str
+        Of a cross-validation, what it is tested on.
     """
 
     name: str
     overrides: dict = field(default_factory=dict)
+    fold: str = ""
 
 
 def count_parameters(yaml, overrides):
@@ -93,7 +105,7 @@ def with_equal_parameters(yaml, system, target):
         raise ValueError(
             f"{system.name}: with d_ffn {d_ffn} it has {found} parameters, not {target}"
         )
-    return System(system.name, overrides)
+    return replace(system, overrides=overrides)
 
 
 def run_trials(table, yaml, systems, seeds, folder, jobs=1):
@@ -116,8 +128,8 @@ def run_trials(table, yaml, systems, seeds, folder, jobs=1):
     RuntimeError
         If a trial fails; those that were under way are ended first, and have their rows.
     """
-    done = {(row["system"], int(row["seed"])) for row in read_rows(table)}
-    missing = [(s, seed) for seed in seeds for s in systems if (s.name, seed) not in done]
+    done = {(row["system"], int(row["seed"]), row["fold"]) for row in read_rows(table)}
+    missing = [(s, seed) for seed in seeds for s in systems if (s.name, seed, s.fold) not in done]
     with ThreadPoolExecutor(jobs) as pool:
         trials = [pool.submit(run_trial, yaml, s, seed, folder) for s, seed in missing]
         for trial in as_completed(trials):
@@ -150,7 +162,8 @@ def run_trial(yaml, system, seed, folder):
     RuntimeError
         If the recipe fails.
     """
-    output = Path(folder) / system.name.replace(" ", "_").replace("/", "_") / str(seed)
+    name = f"{system.name}/{system.fold}/{seed}".replace(" ", "_").replace("//", "/")
+    output = Path(folder) / name
     overrides = {**system.overrides, "seed": seed, "output_folder": str(output)}
     command = [sys.executable, str(RECIPE), str(yaml), "--noprogressbar"]
     command += [f"--{key}={_yaml_text(value)}" for key, value in overrides.items()]
@@ -160,18 +173,17 @@ def run_trial(yaml, system, seed, folder):
         code = subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
     if code:
         raise RuntimeError(f"{system.name}, seed {seed}: failed, see {log.name}")
-    rows = [make_row(system.name, seed, file) for file in sorted(output.glob("results/*.json"))]
+    rows = [make_row(system, seed, file) for file in sorted(output.glob("results/*.json"))]
     shutil.rmtree(output)
     return rows
 
 
-def make_row(name, seed, file):
+def make_row(system, seed, file):
     """Make a row from the JSON file of a test.
 
     Parameters
     ----------
-    name : str
-        Of the system.
+    system : System
     seed : int
     file : Path
 
@@ -187,8 +199,9 @@ def make_row(name, seed, file):
         counts.append(f"{count_errors(aligned)}/{len(reference)}")
     own = ("seed", "output_folder", "data_folder", "manifest_folder", "tokenizer_folder")
     return {
-        "system": name,
+        "system": system.name,
         "seed": seed,
+        "fold": system.fold,
         "test": record["test_set"],
         "parameters": record["parameters"],
         "wer": f"{record['wer']:.4f}",
@@ -238,15 +251,13 @@ def append_rows(table, rows):
         writer.writerows(rows)
 
 
-def errors_of(rows, test=None):
+def errors_of(rows):
     """Collect the errors of each system.
 
     Parameters
     ----------
     rows : list of dict
-        From :func:`read_rows`.
-    test : str, optional
-        The test; without it, every row's.
+        From :func:`read_rows`, of one test.
 
     Returns
     -------
@@ -262,14 +273,13 @@ def errors_of(rows, test=None):
     """
     errors, words = {}, None
     for row in rows:
-        if test in (None, row["test"]):
-            counts = np.array([cell.split("/") for cell in row["errors"].split()], dtype=int)
-            if words is not None and not np.array_equal(words, counts[:, 1]):
-                raise ValueError(
-                    f"{row['system']}, seed {row['seed']}: tested on other utterances than the rest"
-                )
-            words = counts[:, 1]
-            errors.setdefault(row["system"], []).append(counts[:, 0])
+        counts = np.array([cell.split("/") for cell in row["errors"].split()], dtype=int)
+        if words is not None and not np.array_equal(words, counts[:, 1]):
+            raise ValueError(
+                f"{row['system']}, seed {row['seed']}: tested on other utterances than the rest"
+            )
+        words = counts[:, 1]
+        errors.setdefault(row["system"], []).append(counts[:, 0])
     return {name: np.stack(of_seeds) for name, of_seeds in errors.items()}, words
 
 

@@ -72,11 +72,16 @@ def test_a_study_resumes_and_has_a_page(overrides, tmp_path, monkeypatch):
     errors, words = errors_of(rows)
     assert errors["ours"].shape == (2, 6)
     assert words.tolist() == [4] * 6
-    text = page.comparison_table(rows, ["ours"], more={"ours": {"ms": "5"}})
+    comparisons = page.compare_systems(rows, ["ours"])
+    [comparison] = comparisons.values()
+    text = page.comparison_table(comparison, rows, ["ours"], more={"ours": {"ms": "5"}})
     assert "| ours | " in text
     assert "| +0.00 [+0.00, +0.00], p = 1.000 |" in text
-    assert page.findings(rows, ["ours"]) == ["No difference is significant."]
-    rates, _ = page.compare_systems(rows, ["ours"])
+    assert page.findings(comparisons) == "- No difference is significant."
+    (tmp_path / "template.md").write_text("Table:\n$table")
+    page.write_study(tmp_path, table=text)
+    assert (tmp_path / "README.md").read_text().startswith("Table:\n| system |")
+    rates = comparison.rates
     page.plot_against_cost(tmp_path / "plot.png", rates, dict.fromkeys(rates, 1.0), "ms")
     assert (tmp_path / "plot.png").stat().st_size > 1000
     rows[0]["errors"] = "0/3 " * 6
@@ -87,19 +92,28 @@ def test_a_study_resumes_and_has_a_page(overrides, tmp_path, monkeypatch):
 def test_significance_is_said():
     rng = np.random.default_rng(0)
 
-    def rows(name, rate):
+    def rows(name, rate, test="t"):
         for seed in range(4):
             errors = " ".join(f"{n}/9" for n in rng.binomial(9, rate, 200))
-            yield {"system": name, "seed": seed, "test": "t", "parameters": "5", "errors": errors}
+            yield {"system": name, "seed": seed, "test": test, "parameters": "5", "errors": errors}
 
     table = [*rows("good", 0.1), *rows("bad", 0.2), *rows("alike", 0.1)]
-    sentences = page.findings(table, ["good", "bad"])
-    assert len(sentences) == 2
-    assert any(s.startswith("bad makes more errors than good: **+") for s in sentences)
-    assert any(s.startswith("alike makes fewer errors than bad: **-") for s in sentences)
-    _, differences = page.compare_systems(table, ["good", "bad"])
+    comparisons = page.compare_systems(table, ["good", "bad"])
+    lines = page.findings(comparisons).splitlines()
+    assert len(lines) == 2
+    assert any(line.startswith("- bad makes more errors than good: **+") for line in lines)
+    assert any(line.startswith("- alike makes fewer errors than bad: **-") for line in lines)
     # good against bad is tested once
-    assert {*differences} == {("bad", "good"), ("alike", "good"), ("alike", "bad")}
+    pairs = {("bad", "good"), ("alike", "good"), ("alike", "bad")}
+    assert {*comparisons["t"].differences} == pairs
+
+    # one more test is one more chance to be wrong
+    more = [*table, *rows("good", 0.1, "u"), *rows("bad", 0.1, "u"), *rows("alike", 0.1, "u")]
+    both = page.compare_systems(more, ["good", "bad"])
+    assert {*both["u"].differences} == pairs
+    for pair, difference in comparisons["t"].differences.items():
+        assert both["t"].differences[pair].p >= difference.p
+    assert page.findings(both).startswith("- t: bad makes more")
 
 
 def test_a_trial_that_fails_says_where(overrides, tmp_path):

@@ -1,0 +1,74 @@
+"""Pages of the studies are those of their committed rows."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from results.study import mixers, real_speech, streams
+from results.study.trials import read_rows
+
+FOLDER = Path(__file__).resolve().parents[3] / "results" / "study"
+
+
+@pytest.mark.parametrize("study", [mixers, streams, real_speech], ids=lambda m: m.__name__)
+def test_page_and_rows_agree(study, tmp_path, monkeypatch):
+    if not (study.FOLDER / "runs.csv").is_file():
+        pytest.skip("nothing has been run yet")
+    folder = shutil.copytree(study.FOLDER, tmp_path / "study")
+    monkeypatch.setattr(study, "FOLDER", folder)
+    study.main(["--page"])
+    assert (folder / "README.md").read_text() == (study_folder(study) / "README.md").read_text()
+
+
+def study_folder(study):
+    return FOLDER / study.__name__.rsplit(".", 1)[1]
+
+
+def test_what_is_compared_is_equal_in_size():
+    for study in (mixers, streams, real_speech):
+        rows = read_rows(study.FOLDER / "runs.csv")
+        for test in {row["test"] for row in rows}:
+            counts = {int(row["parameters"]) for row in rows if row["test"] == test}
+            assert max(counts) / min(counts) < 1.02
+
+
+def made_up(name, seed, fold, test, errors="1/4 0/4 2/4"):
+    return {
+        "system": name,
+        "seed": str(seed),
+        "fold": fold,
+        "test": test,
+        "parameters": "1000",
+        "training_seconds": "10",
+        "errors": errors,
+    }
+
+
+def test_pages_of_made_up_rows(tmp_path, monkeypatch):
+    for study in (streams, real_speech):
+        folder = tmp_path / study.__name__
+        folder.mkdir()
+        shutil.copy(study.FOLDER / "template.md", folder)
+        monkeypatch.setattr(study, "FOLDER", folder)
+    names = [system.name for system in streams.SYSTEMS]
+    rows = [made_up(name, s, "", t) for name in names for s in (1, 2) for t in streams.TESTS]
+    streams.write_page(rows)
+    text = (streams.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert text.count("| dual mode |") == len(streams.TESTS)
+    assert "## Chunks of 320 ms" in text
+
+    speakers = ("a", "b")
+    rows = [
+        made_up(name, s, fold, fold, f"{number}/4 0/4")
+        for name in real_speech.FINALISTS
+        for s in (1, 2)
+        for number, fold in enumerate(speakers)
+    ]
+    joined = real_speech.join_folds([*rows, made_up("PoM", 3, "a", "a")])
+    assert len(joined) == 2 * len(real_speech.FINALISTS)  # the third seed of PoM is not whole
+    assert joined[0]["errors"] == "0/4 0/4 1/4 0/4"
+    real_speech.write_page(rows)
+    text = (real_speech.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert "## Strings of digits" in text
+    assert "LibriSpeech, 1.6 hours" not in text
