@@ -22,7 +22,7 @@ LIBRISPEECH = HPARAMS / "LibriSpeech"
 #: Where a training step of this package waits for the device; CONTRIBUTING.md says why.
 WAITS = {
     "summarymixing_sb/training/nonfinite.py found: tolist",
-    "summarymixing_sb/training/tasks/transducer.py compute_forward: item",
+    "summarymixing_sb/training/tasks/transducer.py predict: item",
     "summarymixing_sb/encoders/contextnet.py _normalise: index",
     "summarymixing_sb/encoders/contextnet.py _normalise: index_put",
 }

@@ -134,7 +134,8 @@ class Delays:
                 ):
                     self.words.append(times[j] - spoken[i].end)
                     self.chunks.append(written[j][1])
-        self.finals.append(times[-1] - spoken[-1].end)
+                if (part.ref_end_idx, part.hyp_end_idx) == (len(spoken), len(written)):
+                    self.finals.append(times[-1] - spoken[-1].end)
 
     def info(self):
         """Give the figures for the JSON file of a test.
@@ -146,7 +147,8 @@ class Delays:
             word, as CTC aligns it in the whole utterance, until it is written, on average over
             words that are right. ``emission_chunk``: the number of the chunk that writes a word,
             from 0 on, on average over them. ``final_text_ms``: from the end of the last word until
-            the text is whole, on average over utterances. None where there is none.
+            the text is whole, on average over utterances whose last word is right. None where
+            there is none.
         """
         return {
             "latency_ms": self.clock.latency_ms,

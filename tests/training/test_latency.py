@@ -49,6 +49,7 @@ def test_delays():
     delays.add(spoken, written, samples=14000)
     first = (3 * 1280 + 1400) / 16000
     last = 14000 / 16000  # the recording ends before the chunk does
+    delays.add(spoken, [("x", 0)], 14000)  # no end to be compared
     delays.add([], [("x", 0)], 14000)
     delays.add(spoken, [], 14000)
     assert delays.info() == {
