@@ -120,6 +120,10 @@ MODELS = {
     "SummaryMixing decay": _summary_mixing(pooling="decay"),
     "SummaryMixing window": _summary_mixing(pooling="window"),
     "SummaryMixing reference": Model("SummaryMixing", nhead=1),
+    "SummaryMixing gate": Model("SummaryMixing", nhead=1, mixer_options={"gate": "channel"}),
+    "PoM": Model("PoM"),
+    "mamba": Model("mamba"),
+    "LocalAttention": Model("LocalAttention"),
     "fastformer": Model("fastformer"),
     "RoPESDPA": Model("RoPESDPA", reference="SpeechBrain RoPEMHA"),
     **{

@@ -39,6 +39,8 @@ SYSTEMS = (
     System("SummaryMixing, channel gate", {"summary_gate": "channel"}),
     System("SummaryMixing, head gate", {"summary_gate": "head"}),
     System("PoM", {"attention_type": "PoM"}),
+    # products of one factor are none: only its way to choose from the mean is left
+    System("PoM of degree 1", {"attention_type": "PoM", "mixer_options": {"PoM": {"degree": 1}}}),
     System("mamba", {"attention_type": "mamba"}),
     System("LocalAttention", {"attention_type": "LocalAttention"}),
     System("3 SummaryMixing, 1 RoPESDPA", {"attention_type": ONE_IN_FOUR}),
@@ -57,7 +59,7 @@ def main(argv=None):
     systems = [with_equal_parameters(YAML, system, target) for system in systems]
     table, costs = FOLDER / "runs.csv", FOLDER / "cost.csv"
     if not options.page:
-        if not costs.is_file():
+        if {system.name for system in systems} != {row["system"] for row in read_rows(costs)}:
             measure_costs(costs, YAML, systems, FRAME_MS)
         shared = make_corpus(options.folder)
         systems = [replace(s, overrides={**s.overrides, **shared}) for s in systems]
