@@ -7,6 +7,7 @@
 # test              run all tests
 # stress            run the tests that take minutes each
 # bench             measure time and memory against length, plot them, make results/benchmark.md
+# study             compare mixers and streams by many short trainings, which go on where they were
 # results           make results/README.md from the CSV files beside it
 # lint              check style; format  mend it
 #
@@ -20,7 +21,7 @@ INSTALLED := .venv/installed
 LANGUAGE ?= nl
 TASK ?= slu
 
-.PHONY: demo demo-commonvoice demo-slurp demo-transducer demo-lm test stress bench results lint format
+.PHONY: demo demo-commonvoice demo-slurp demo-transducer demo-lm test stress bench study results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
@@ -65,6 +66,10 @@ bench: $(INSTALLED)
 	$(BIN)/python -m results.benchmark.plots results/bench.csv results/published_efficiency.csv \
 		--output results/bench
 	$(BIN)/python -m results.benchmark.table results/bench.csv --output results/benchmark.md
+
+study: $(INSTALLED)
+	$(BIN)/python -m results.study.mixers $(ARGS)
+	$(BIN)/python -m results.study.streams $(ARGS)
 
 results: $(INSTALLED)
 	$(BIN)/python -m results.tools.page
