@@ -151,14 +151,14 @@ def plot_against_cost(path, rates, costs, label):
     # who only trains needs no matplotlib
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5), dpi=80, layout="constrained")
+    figure = Figure(figsize=(9, 5), dpi=80, layout="constrained")
     axes = figure.subplots()
-    for name, rate in rates.items():
+    for index, (name, rate) in enumerate(rates.items()):
         reach = [[rate.value - rate.low], [rate.high - rate.value]]
-        axes.errorbar(costs[name], rate.value, yerr=reach, fmt="o", capsize=3)
-        axes.annotate(
-            name, (costs[name], rate.value), xytext=(4, 4), textcoords="offset points", fontsize=8
+        axes.errorbar(
+            costs[name], rate.value, yerr=reach, fmt="os"[index // 10], capsize=3, label=name
         )
+    figure.legend(fontsize="small", loc="outside right upper")  # the lowest first
     axes.set_xlabel(label)
     axes.set_ylabel("WER, %")
     axes.grid(alpha=0.3)
