@@ -1,5 +1,6 @@
 """Pages of the studies are those of their committed rows."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def test_page_and_rows_agree(study, tmp_path, monkeypatch):
 
 def study_folder(study):
     return FOLDER / study.__name__.rsplit(".", 1)[1]
+
+
+def test_the_first_page_claims_what_is_significant_and_nothing_else():
+    page = (mixers.FOLDER / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"^- (.* makes .* errors than .*):", page, re.MULTILINE)
+    readme = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^- (.* makes .* errors than .*)$", readme, re.MULTILINE) == found
 
 
 def test_what_is_compared_is_equal_in_size():
