@@ -9,6 +9,8 @@ from results.tools.markdown import markdown_table
 from summarymixing_sb.files import atomic_open
 
 SIGNIFICANT = 0.05
+#: Two seeds say too little of how far seeds differ: p would be too small.
+LEAST_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Comparison:
     Attributes
     ----------
     rates : dict of str to Estimate
-        Word error rates by system, the lowest first; those of one seed are left out.
+        Word error rates by system, the lowest first; those of fewer than three seeds are left out.
     differences : dict of (str, str) to Estimate
         By system and baseline; ``p`` is corrected by Holm's method over all tests of the study.
     """
@@ -45,7 +47,9 @@ def compare_systems(rows, baselines):
     found, rates = {}, {}
     for test in dict.fromkeys(row["test"] for row in rows):
         errors, words = errors_of([row for row in rows if row["test"] == test])
-        errors = {name: of_seeds for name, of_seeds in errors.items() if len(of_seeds) > 1}
+        errors = {
+            name: of_seeds for name, of_seeds in errors.items() if len(of_seeds) >= LEAST_SEEDS
+        }
         of_test = {name: estimate(of_seeds, words) for name, of_seeds in errors.items()}
         rates[test] = dict(sorted(of_test.items(), key=lambda item: item[1].value))
         pairs = set()

@@ -37,8 +37,9 @@ def estimate(errors, words, against=None):
     for both systems. The standard deviation over the draws is the standard error. Since few seeds
     tell little of how far seeds differ, interval and p are those of Student's distribution, with
     the degrees of freedom of Welch and Satterthwaite for a variance that comes of S - 1 seeds of
-    each system and U - 1 utterances. Chance within an utterance counts at both levels, so the
-    interval is rather too wide than too narrow.
+    each system and U - 1 utterances; and deviations of a seed from the mean are widened by
+    sqrt(S / (S - 1)), since draws of S seeds differ less than seeds do. Chance within an utterance
+    counts at both levels, so the interval is rather too wide than too narrow.
 
     Parameters
     ----------
@@ -81,13 +82,14 @@ def estimate(errors, words, against=None):
     utterances = rng.multinomial(len(words), np.full(len(words), 1 / len(words)), DRAWS)  # (R, U)
     drawn = np.zeros(DRAWS)
     for sign, system in zip(signs, systems):
-        count = len(system)
+        count, mean = len(system), system.mean(0)
+        system = mean + np.sqrt(count / (count - 1)) * (system - mean)
         seeds = rng.multinomial(count, np.full(count, 1 / count), DRAWS) / count  # (R, S)
         drawn += sign * _rate((seeds * (utterances @ system.T)).sum(1), utterances @ words)
     error = drawn.std(ddof=1)
     freedom = _degrees_of_freedom(signs, systems, words, utterances)
-    if error == 0:
-        return Estimate(value, value, value, 1.0 if value == 0 else 0.0)
+    if error < 1e-9:  # all seeds and utterances agree, but for rounding
+        return Estimate(value, value, value, 1.0 if abs(value) < 1e-9 else 0.0)
     reach = stats.t.ppf(0.975, freedom) * error
     p = 2 * stats.t.sf(abs(value) / error, freedom)
     return Estimate(value, value - reach, value + reach, float(p))

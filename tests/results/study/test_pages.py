@@ -60,7 +60,7 @@ def test_pages_of_made_up_rows(tmp_path, monkeypatch):
         shutil.copy(study.FOLDER / "template.md", folder)
         monkeypatch.setattr(study, "FOLDER", folder)
     names = [system.name for system in streams.SYSTEMS]
-    rows = [made_up(name, s, "", t) for name in names for s in (1, 2) for t in streams.TESTS]
+    rows = [made_up(name, s, "", t) for name in names for s in (1, 2, 3) for t in streams.TESTS]
     streams.write_page(rows)
     text = (streams.FOLDER / "README.md").read_text(encoding="utf-8")
     assert text.count("| dual mode |") == len(streams.TESTS)
@@ -70,11 +70,11 @@ def test_pages_of_made_up_rows(tmp_path, monkeypatch):
     rows = [
         made_up(name, s, fold, fold, f"{number}/4 0/4")
         for name in real_speech.FINALISTS
-        for s in (1, 2)
+        for s in (1, 2, 3)
         for number, fold in enumerate(speakers)
     ]
-    joined = real_speech.join_folds([*rows, made_up("PoM", 3, "a", "a")])
-    assert len(joined) == 2 * len(real_speech.FINALISTS)  # the third seed of PoM is not whole
+    joined = real_speech.join_folds([*rows, made_up("PoM", 4, "a", "a")])
+    assert len(joined) == 3 * len(real_speech.FINALISTS)  # the fourth seed of PoM is not whole
     assert joined[0]["errors"] == "0/4 0/4 1/4 0/4"
     real_speech.write_page(rows)
     text = (real_speech.FOLDER / "README.md").read_text(encoding="utf-8")

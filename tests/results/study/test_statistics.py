@@ -25,12 +25,14 @@ def few_draws(monkeypatch):
     monkeypatch.setattr(statistics, "DRAWS", 300)
 
 
+@pytest.mark.parametrize("seeds", [3, 4])
 @pytest.mark.parametrize("between_seeds", [0.02, 0.05])
-def test_equal_systems_are_seldom_told_apart(between_seeds, few_draws):
+def test_equal_systems_are_seldom_told_apart(between_seeds, seeds, few_draws):
     rng = np.random.default_rng(0)
-    pairs = (draw(rng, 4, 200, between_seeds=between_seeds) for _ in range(200))
+    pairs = (draw(rng, seeds, 200, between_seeds=between_seeds) for _ in range(200))
     p = np.array([estimate(a, WORDS, b).p for a, b in pairs])
-    assert 0.01 < np.mean(p < 0.05) < 0.08
+    assert np.mean(p < 0.05) < 0.06
+    assert np.mean(p < 0.3) > 0.1  # not by never finding anything
 
 
 def test_the_interval_holds_the_truth(few_draws):

@@ -64,13 +64,14 @@ def test_a_study_resumes_and_has_a_page(overrides, tmp_path, monkeypatch):
     run_trials(table, YAML, systems, [1, 2], tmp_path / "runs", jobs=2)
     assert run == [(system, 2) for system in systems]
 
-    # a second seed, made up
-    append_rows(table, [{**row, "seed": 2, "errors": "1/4 " * 6} for row in rows])
+    # two more seeds, made up
+    for seed in (2, 3):
+        append_rows(table, [{**row, "seed": seed, "errors": "1/4 " * 6} for row in rows])
     rows = read_rows(table)
     for row in rows:
         row["errors"] = " ".join(f"{number % 3}/4" for number in range(6))
     errors, words = errors_of(rows)
-    assert errors["ours"].shape == (2, 6)
+    assert errors["ours"].shape == (3, 6)
     assert words.tolist() == [4] * 6
     comparisons = page.compare_systems(rows, ["ours"])
     [comparison] = comparisons.values()
