@@ -186,7 +186,7 @@ class Encoder(nn.Module):
         padding_mask : torch.Tensor, optional
             (B, C), True where a frame is padding; no frame of a stream follows its padding.
         active : torch.Tensor, optional
-            (B,) bool, True where a stream has a chunk; the others wait, and cost nothing.
+            (B,) bool, True where a stream has a chunk; the others wait and pass no layer.
 
         Returns
         -------

@@ -130,10 +130,13 @@ def put_rows(state, rows, taken):
 def _parts(state):
     """Give the tensors of a state, and the states in it, by the names of its attributes."""
     for name, value in vars(state).items():
-        # scalars are settings, such as a logarithm of a decay
-        is_state = hasattr(value, "reorder") or isinstance(value, ConvolutionState | LayerState)
-        if is_state or (isinstance(value, torch.Tensor) and value.dim()):
+        # tensors without dimensions are settings, such as the logarithm of a decay
+        if value.dim() if isinstance(value, torch.Tensor) else _is_object(value):
             yield name, value
+
+
+def _is_object(value):
+    return hasattr(value, "__dict__") and not isinstance(value, (nn.Module, type))
 
 
 def state_bytes(context):
@@ -173,5 +176,5 @@ def _tensors(value):
     elif isinstance(value, (list, tuple, deque)):
         for item in value:
             yield from _tensors(item)
-    elif hasattr(value, "__dict__") and not isinstance(value, (nn.Module, type)):
+    elif _is_object(value):
         yield from _tensors(vars(value))

@@ -52,7 +52,7 @@ class OnnxStreamingRecogniser(StreamingRecogniser):
         folder=None,
         endpoint=None,
     ):
-        self.start = {}
+        self.start = {}  # until the file is read: starting a segment asks for it
         super().__init__(run, chunk_ms, left_context, endpoint)
         folder = Path(folder or run.folder)
         hint = "export the run with summarymixing-export --onnx --onnx_chunk MILLISECONDS"

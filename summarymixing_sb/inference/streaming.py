@@ -167,9 +167,8 @@ class StreamingRecogniser:
         for encoded in chunks:
             pieces = self.decoder(encoded)
             text += self.detokenizer(pieces)
-            if self.endpoint is None:
-                continue
-            if self.endpoint(self.decoder.blanks(encoded), bool(pieces)):
+            rule = self.endpoint
+            if rule is not None and rule(self.decoder.blanks(encoded), bool(pieces)):
                 text += self.detokenizer.finish() + "\n"
                 self.start_segment()
         return text

@@ -200,13 +200,11 @@ class StateSpace(nn.Module):
             (B, T, D), and the state behind them.
         """
         state = self.make_state(len(x)) if state is None else state
-        inputs, outputs, steps, log_decays, skipped, before = self.read(x, padding_mask, state)
-        values, keys = inputs
-        mixed, hidden = scan(
-            values * steps.unsqueeze(-1), keys, outputs, log_decays, state.hidden.to(values.dtype)
-        )
-        mixed = (mixed + skipped).flatten(2).to(x.dtype)
-        return mixed, StateSpaceState(hidden, before)
+        values, keys, outputs, steps, log_decays, before = self.read(x, padding_mask, state)
+        taken = values * steps.unsqueeze(-1)
+        mixed, hidden = scan(taken, keys, outputs, log_decays, state.hidden.to(values.dtype))
+        mixed = mixed + self.skip.unsqueeze(-1) * values
+        return mixed.flatten(2).to(x.dtype), StateSpaceState(hidden, before)
 
     def read(self, x, padding_mask, state):
         """Compute what the recurrence takes in, in float32 at least.
@@ -219,8 +217,8 @@ class StateSpace(nn.Module):
         Returns
         -------
         tuple
-            (u (B, T, H, P), B (B, T, N)), C (B, T, N), s (B, T, H), log a (B, T, H), d u (B, T, H,
-            P), and the frames that the next chunk's convolution needs.
+            u (B, T, H, P), B and C (B, T, N), s and log a (B, T, H), and the frames that the next
+            chunk's convolution needs.
         """
         if padding_mask is not None:
             x = x.masked_fill(padding_mask.unsqueeze(-1), 0)
@@ -233,9 +231,7 @@ class StateSpace(nn.Module):
         steps = F.softplus(self.step_size(x).to(frames.dtype))
         if padding_mask is not None:
             steps = steps.masked_fill(padding_mask.unsqueeze(-1), 0)
-        log_decays = -steps * self.log_rate.exp()
-        skipped = self.skip.unsqueeze(-1) * values
-        return (values, keys), outputs, steps, log_decays, skipped, before
+        return values, keys, outputs, steps, -steps * self.log_rate.exp(), before
 
 
 def scan(values, keys, outputs, log_decays, hidden):

@@ -390,7 +390,7 @@ class TransformerASR(nn.Module):
             (B,) lengths relative to C, where some of the streams end before the others; 0 where
             one has ended already. ``speechbrain.utils.streaming.split_wav_lens`` gives them.
         active : torch.Tensor, optional
-            (B,) bool, True where a stream has a chunk; the others wait, and cost nothing. A row
+            (B,) bool, True where a stream has a chunk; the others wait and pass no layer. A row
             is given to another recording by ``encoder.restart(context.encoder_context, rows)``.
 
         Returns

@@ -29,6 +29,7 @@ class StreamingBrain(EncoderBrain):
     def __init__(self, targets, **kwargs):
         super().__init__(targets, **kwargs)
         self.tested = []
+        self.spoken = {}  # words of the references with their times, by utterance
         if self.streams:
             self.test_conditions = read_chunk_tests(self.hparams.test_chunks)
             self.test_condition = self.test_conditions[0]
@@ -71,25 +72,34 @@ class StreamingBrain(EncoderBrain):
 
     @torch.no_grad()
     def measure_delays(self, batch):
-        """Decode greedily chunk by chunk, and align the references in the whole utterances."""
-        chunks, blank = self.chunks(sb.Stage.TEST), self.hparams.blank_index
+        """Decode greedily chunk by chunk; the time of the test is not that of this."""
+        chunks = self.chunks(sb.Stage.TEST)
         modules = self.stage_modules(sb.Stage.TEST)
         features, frames = self.front_end(batch, sb.Stage.TEST)
         lengths = to_relative(frames, features.shape[1])
         encoded, _ = modules["Transformer"](features, None, lengths, dynchunktrain_config=chunks)
+        if not self.spoken.keys() >= {*batch.id}:
+            self.align(batch, features, frames)
+        samples = from_relative(batch.sig.lengths, batch.sig.data.shape[1]).tolist()
+        detokenizer = Detokenizer(self.targets.tokenizer)
+        for row, (key, count) in enumerate(zip(batch.id, frames.tolist())):
+            decode, own = self.streaming_decoder(modules), encoded[row, :count]
+            written = written_words(decode, own, chunks.chunk_size, detokenizer)
+            self.delays.add(self.spoken[key], written, samples[row])
+
+    def align(self, batch, features, frames):
+        """Align the references in the whole utterances, which serves the tests of all chunks."""
+        modules = self.stage_modules(sb.Stage.TEST)
+        lengths = to_relative(frames, features.shape[1])
         whole, _ = modules["Transformer"](features, None, lengths)
         ctc = modules["ctc_lin"](whole).float().log_softmax(-1)  # (B, T, V)
         tokens, token_lengths = batch.tokens
         counts = from_relative(token_lengths, tokens.shape[1]).tolist()
-        samples = from_relative(batch.sig.lengths, batch.sig.data.shape[1]).tolist()
-        detokenizer = Detokenizer(self.targets.tokenizer)
-        for row, count in enumerate(frames.tolist()):
-            decode, own = self.streaming_decoder(modules), encoded[row, :count]
-            written = written_words(decode, own, chunks.chunk_size, detokenizer)
+        detokenizer, blank = Detokenizer(self.targets.tokenizer), self.hparams.blank_index
+        for row, (key, count) in enumerate(zip(batch.id, frames.tolist())):
             ids = detokenizer.writable(tokens[row, : counts[row]].tolist())
-            scores = ctc[row, :count]
-            spoken = align_words(ids, scores, detokenizer, blank, self.frame_ms() / 1000)
-            self.delays.add(spoken, written, samples[row])
+            scores, seconds = ctc[row, :count], self.frame_ms() / 1000
+            self.spoken[key] = align_words(ids, scores, detokenizer, blank, seconds)
 
     def streaming_decoder(self, modules):
         """Start to decode a stream."""

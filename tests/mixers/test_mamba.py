@@ -10,13 +10,14 @@ from summarymixing_sb.mixers import Mamba, mamba
 def recurrence(space, x, padding_mask=None):
     """One frame after the other."""
     start = space.make_state(len(x))
-    (values, keys), outputs, steps, log_decays, skipped, _ = space.read(x, padding_mask, start)
+    values, keys, outputs, steps, log_decays, _ = space.read(x, padding_mask, start)
     hidden, mixed = start.hidden, []
     for t in range(x.size(1)):
         decay = log_decays[:, t].exp()[..., None, None]
         taken = keys[:, t, None, :, None] * (steps[:, t, :, None] * values[:, t])[:, :, None]
         hidden = decay * hidden + taken
-        mixed.append((hidden * outputs[:, t, None, :, None]).sum(2) + skipped[:, t])
+        read = (hidden * outputs[:, t, None, :, None]).sum(2)
+        mixed.append(read + space.skip[:, None] * values[:, t])
     return torch.stack(mixed, dim=1).flatten(2)
 
 
