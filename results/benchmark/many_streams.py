@@ -14,15 +14,14 @@ from statistics import median
 import torch
 from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 
+from results.benchmark.models import build_yaml
 from results.benchmark.rows import machine_columns, write_rows
 from results.benchmark.timing import timed
-from results.study.trials import ROOT
 from summarymixing_sb.encoders.state import state_bytes
-from summarymixing_sb.hyperparameters import load_hparams
+from summarymixing_sb.lengths import subsampling_factor
 
 CHUNK_MS, ROUNDS, MOST = 320, 5, 4096
-#: YAML file and milliseconds of its frame.
-MODELS = (("demo_transducer", 80), ("conformer_transducer", 40))
+MODELS = ("demo_transducer", "conformer_transducer")  # YAML files
 #: Mixer and chunks of left context; None for all.
 SYSTEMS = (
     ("SummaryMixing", None),
@@ -31,14 +30,13 @@ SYSTEMS = (
 )
 
 
-def make_stream(yaml, frame_ms, mixer, left, count):
-    """Start streams whose state is full, and make what encodes their next chunk.
+def make_stream(yaml, mixer, left, count):
+    """Start streams, and make what encodes their next chunk.
 
     Parameters
     ----------
     yaml : str
         Of a file in ``hparams/LibriSpeech``.
-    frame_ms : int
     mixer : str
     left : int or None
         Chunks of left context.
@@ -48,16 +46,14 @@ def make_stream(yaml, frame_ms, mixer, left, count):
     Returns
     -------
     callable, float
-        The call, and the bytes of each stream's state.
+        The call, and the bytes of each stream's state, which does not grow.
     """
-    file = ROOT / "hparams" / "LibriSpeech" / f"{yaml}.yaml"
-    hparams = load_hparams(file, {"data_folder": ".", "attention_type": mixer})
-    modules = hparams["modules"]
-    for module in modules.values():
-        module.eval()
-    transformer, size = modules["Transformer"], CHUNK_MS // frame_ms
+    hparams = build_yaml(yaml, attention_type=mixer)
+    modules, frames = hparams["modules"], CHUNK_MS // hparams["hop_length"]
+    transformer = modules["Transformer"]
+    size = frames // subsampling_factor(modules["CNN"])
     context = transformer.make_streaming_context(DynChunkTrainConfig(size, left))
-    features = torch.randn(count, CHUNK_MS // hparams["hop_length"], hparams["n_mels"])
+    features = torch.randn(count, frames, hparams["n_mels"])
 
     def step():
         encoded = transformer.encode_streaming(modules["CNN"](features), context)
@@ -110,9 +106,9 @@ def main(argv=None):
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     constants, rows = machine_columns(), []
-    for yaml, frame_ms in MODELS:
+    for yaml in MODELS:
         for mixer, left in SYSTEMS:
-            make = partial(make_stream, yaml, frame_ms, mixer, left)
+            make = partial(make_stream, yaml, mixer, left)
             count, alone, size = streams_in_real_time(make, CHUNK_MS / 1000)
             row = {
                 "yaml": yaml,

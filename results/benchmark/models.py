@@ -4,6 +4,7 @@ Letters: B batch, T frames, D model width.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from speechbrain.lobes.models.transformer import Branchformer as speechbrain_branchformer
@@ -15,10 +16,12 @@ from speechbrain.utils.dynamic_chunk_training import DynChunkTrainConfig
 from torch import nn
 
 from summarymixing_sb.encoders import BranchformerEncoder, ConformerEncoder
+from summarymixing_sb.hyperparameters import load_hparams
 from summarymixing_sb.mixers.positions import SinusoidalPositions
 from summarymixing_sb.mixers.reference import reference_summary_mixing
 from summarymixing_sb.registry import mixer_class
 
+ROOT = Path(__file__).resolve().parents[2]
 ENCODERS = {
     "conformer": (ConformerEncoder, speechbrain_conformer.ConformerEncoder),
     "branchformer": (BranchformerEncoder, speechbrain_branchformer.BranchformerEncoder),
@@ -177,6 +180,28 @@ def build_model(name, case):
     if name == "SummaryMixing reference":
         part = with_reference_mixers(part)
     return Callee(part, model.speechbrain, mixer.position, case).to(case.device).eval()
+
+
+def build_yaml(name, **overrides):
+    """Build what a YAML file of LibriSpeech describes, its modules in evaluation mode.
+
+    Parameters
+    ----------
+    name : str
+        Of a file in ``hparams/LibriSpeech``.
+    **overrides
+        Keys of the file.
+
+    Returns
+    -------
+    dict
+        As :func:`summarymixing_sb.hyperparameters.load_hparams` gives it.
+    """
+    file = ROOT / "hparams" / "LibriSpeech" / f"{name}.yaml"
+    hparams = load_hparams(file, {"data_folder": ".", **overrides})
+    for module in hparams["modules"].values():
+        module.eval()
+    return hparams
 
 
 class ReferenceMixer(nn.Module):

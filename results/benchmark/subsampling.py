@@ -10,32 +10,13 @@ from statistics import median
 
 import torch
 
+from results.benchmark.models import build_yaml
 from results.benchmark.rows import machine_columns, write_rows
 from results.benchmark.timing import interleave
-from results.study.trials import ROOT
-from summarymixing_sb.hyperparameters import load_hparams
 
 PAIRS = (("conformer", "fastconformer"), ("conformer_ctc", "fastconformer_ctc"))
 SECONDS, ROUNDS = (10, 40, 100), 7
 PARTS = ("front end", "encoder", "both")
-
-
-def build_parts(name):
-    """Build the parts of a YAML file's model that are measured, in evaluation mode.
-
-    Parameters
-    ----------
-    name : str
-        Of a file in ``hparams/LibriSpeech``.
-
-    Returns
-    -------
-    tuple of torch.nn.Module
-        The front end, and the ``TransformerASR``.
-    """
-    file = ROOT / "hparams" / "LibriSpeech" / f"{name}.yaml"
-    modules = load_hparams(file, {"data_folder": "."})["modules"]
-    return modules["CNN"].eval(), modules["Transformer"].eval()
 
 
 def calls(models, seconds):
@@ -43,8 +24,8 @@ def calls(models, seconds):
 
     Parameters
     ----------
-    models : dict of str to tuple
-        From :func:`build_parts`.
+    models : dict of str to dict
+        From :func:`results.benchmark.models.build_yaml`.
     seconds : float
         Of speech, a feature frame every 10 ms.
 
@@ -55,7 +36,8 @@ def calls(models, seconds):
     """
     features = torch.randn(1, round(100 * seconds), 80)
     found = {}
-    for name, (front_end, transformer) in models.items():
+    for name, hparams in models.items():
+        front_end, transformer = (hparams["modules"][part] for part in ("CNN", "Transformer"))
         frames = front_end(features)
         found[name, PARTS[0]] = lambda f=front_end: f(features)
         found[name, PARTS[1]] = lambda t=transformer, x=frames: t.encode(x)
@@ -72,7 +54,7 @@ def main(argv=None):
     torch.set_num_threads(1)
     constants, rows = machine_columns(), []
     for pair in PAIRS:
-        models = {name: build_parts(name) for name in pair}
+        models = {name: build_yaml(name) for name in pair}
         for seconds in SECONDS:
             taken, failures = interleave(calls(models, seconds), ROUNDS)
             if failures:

@@ -1,6 +1,4 @@
-"""The synthetic corpus that studies share, and the command line of a study."""
-
-import argparse
+"""The synthetic corpus and the small model that studies share."""
 
 from recipes.minicorpora.librispeech import make_librispeech
 
@@ -17,28 +15,6 @@ SMALL = {
     "valid_search_interval": 100,
     "avg_checkpoints": 3,
 }
-
-
-def make_parser(description, seeds):
-    """Describe the command line of a study.
-
-    Parameters
-    ----------
-    description : str
-    seeds : int
-        How many, if not given.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        Of ``seeds``, ``jobs``, ``folder`` and ``page``.
-    """
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--seeds", type=int, default=seeds, help="trials of each system")
-    parser.add_argument("--jobs", type=int, default=1, help="trials at once, a core each")
-    parser.add_argument("--folder", default="runs/study", help="for the corpus and the runs")
-    parser.add_argument("--page", action="store_true", help="write the page alone")
-    return parser
 
 
 def make_corpus(folder):

@@ -5,11 +5,11 @@
 time, and goes on where it was. ``--page`` writes the page of the rows that there are.
 """
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
-from results.study.corpus import SMALL, make_corpus, make_parser
+from results.benchmark.models import ROOT
+from results.study.corpus import SMALL, make_corpus
 from results.study.cost import measure_costs
 from results.study.page import (
     compare_systems,
@@ -19,9 +19,9 @@ from results.study.page import (
     write_study,
 )
 from results.study.trials import (
-    ROOT,
     System,
     count_parameters,
+    make_parser,
     read_rows,
     run_trials,
     with_equal_parameters,
@@ -77,8 +77,7 @@ def write_page(rows, costs):
     costs : Path
         What :func:`results.study.cost.measure_costs` wrote.
     """
-    with open(costs, newline="", encoding="utf-8") as file:
-        measured = {(row["system"], row["seconds"]): row for row in csv.DictReader(file)}
+    measured = {(row["system"], row["seconds"]): row for row in read_rows(costs)}
     more = {}
     for (name, seconds), row in measured.items():
         more.setdefault(name, {})[f"ms, {seconds} s"] = row["ms"]

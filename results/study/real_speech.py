@@ -10,13 +10,14 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from results.study.corpus import SMALL, make_parser
+from results.benchmark.models import ROOT
+from results.study.corpus import SMALL
 from results.study.digits import make_digits
 from results.study.mixers import BASELINES, SYSTEMS, YAML
 from results.study.page import compare_systems, comparison_table, findings, write_study
 from results.study.trials import (
-    ROOT,
     count_parameters,
+    make_parser,
     read_rows,
     run_trials,
     with_equal_parameters,

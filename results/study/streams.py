@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from results.study.corpus import SMALL, make_corpus, make_parser
+from results.benchmark.models import ROOT
+from results.study.corpus import SMALL, make_corpus
 from results.study.page import compare_systems, comparison_table, findings, write_study
-from results.study.trials import ROOT, System, read_rows, run_trials
+from results.study.trials import System, make_parser, read_rows, run_trials
 
 YAML = ROOT / "hparams" / "LibriSpeech" / "demo_transducer.yaml"
 FOLDER = ROOT / "results" / "study" / "streams"

@@ -4,6 +4,7 @@ A trial that has a row is not run again, one that was stopped goes on where it w
 take days.
 """
 
+import argparse
 import csv
 import json
 import os
@@ -16,31 +17,19 @@ from pathlib import Path
 
 import jiwer
 import numpy as np
+from torch.nn import ModuleList
 
+from results.benchmark.models import ROOT
+from results.benchmark.rows import write_rows
 from summarymixing_sb.evaluation.compare import load_run
 from summarymixing_sb.evaluation.scoring import count_errors
-from summarymixing_sb.files import atomic_open
 from summarymixing_sb.hyperparameters import load_hparams
 
-ROOT = Path(__file__).resolve().parents[2]
 RECIPE = ROOT / "recipes" / "LibriSpeech" / "train.py"
 #: What sizes may differ by, of the number of parameters that they should have.
 TOLERANCE = 0.02
 #: Widths are multiples of this, as processors want them.
 STEP = 8
-COLUMNS = (
-    *(
-        "system",
-        "seed",
-        "fold",
-        "test",
-        "parameters",
-        "wer",
-        "training_seconds",
-        "real_time_factor",
-    ),
-    *("overrides", "versions", "commit", "machine", "date", "errors"),
-)
 
 
 @dataclass(frozen=True)
@@ -61,6 +50,28 @@ class System:
     fold: str = ""
 
 
+def make_parser(description, seeds):
+    """Describe the command line of a study.
+
+    Parameters
+    ----------
+    description : str
+    seeds : int
+        How many, if not given.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Of ``seeds``, ``jobs``, ``folder`` and ``page``.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--seeds", type=int, default=seeds, help="trials of each system")
+    parser.add_argument("--jobs", type=int, default=1, help="trials at once, a core each")
+    parser.add_argument("--folder", default="runs/study", help="for the corpus and the runs")
+    parser.add_argument("--page", action="store_true", help="write the page alone")
+    return parser
+
+
 def count_parameters(yaml, overrides):
     """Count the parameters of a model.
 
@@ -73,9 +84,8 @@ def count_parameters(yaml, overrides):
     -------
     int
     """
-    hparams = load_hparams(yaml, {"data_folder": ".", **overrides})
-    modules = {id(module): module for module in hparams["modules"].values()}
-    return sum(p.numel() for module in modules.values() for p in module.parameters())
+    modules = load_hparams(yaml, {"data_folder": ".", **overrides})["modules"]
+    return sum(p.numel() for p in ModuleList(modules.values()).parameters())
 
 
 def with_equal_parameters(yaml, system, target):
@@ -114,7 +124,7 @@ def run_trials(table, yaml, systems, seeds, folder, jobs=1):
     Parameters
     ----------
     table : Path
-        CSV file, see :data:`COLUMNS`.
+        CSV file, see :func:`make_row`.
     yaml : str or Path
     systems : list of System
     seeds : sequence of int
@@ -244,11 +254,7 @@ def append_rows(table, rows):
     table : Path
     rows : list of dict
     """
-    rows = [*read_rows(table), *rows]
-    with atomic_open(table) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(table, [*read_rows(table), *rows])
 
 
 def errors_of(rows):
