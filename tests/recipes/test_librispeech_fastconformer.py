@@ -9,9 +9,11 @@ from tones import make_librispeech, train
 from summarymixing_sb.data.audio import read_audio
 from summarymixing_sb.decoding.alignment import align_words
 from summarymixing_sb.decoding.text import Detokenizer
+from summarymixing_sb.export.command import main as export
 from summarymixing_sb.inference.recogniser import Recogniser
 from summarymixing_sb.inference.run import load_run
 from summarymixing_sb.inference.streaming import StreamingRecogniser
+from summarymixing_sb.inference.transcribe import main as transcribe
 from summarymixing_sb.training.latency import ChunkClock
 
 SIZES = {"train-mini": 64, "dev-mini": 4, "test-mini": 6}
@@ -101,3 +103,17 @@ def test_streams_say_what_the_test_in_chunks_says(folder):
         recogniser = StreamingRecogniser(run, 320, 2)
         found = recogniser.feed(read_audio(file, 16000)) or ""
         assert (found + (recogniser.finish() or "")).strip() == text
+
+
+def test_exported_graphs_say_the_same(folder, tmp_path, capsys):
+    path, corpus = folder
+    assert export([str(path), str(tmp_path), "--onnx", "--onnx_chunk", "320"]) == 0
+    file = str(next((corpus / "test-mini").rglob("*.flac")))
+    capsys.readouterr()
+    for way in ([], ["--streaming", "320"]):
+        texts = []
+        for onnx in ([], ["--onnx", "float32"]):
+            assert transcribe([str(tmp_path), file, *way, *onnx]) == 0
+            texts.append(capsys.readouterr().out)
+        assert texts[0].strip()
+        assert texts[0] == texts[1]
