@@ -1,5 +1,6 @@
 # demo              speak a mini corpus, train on it, decode, print the WER and where the outputs are
 # demo-commonvoice  the same in CommonVoice's layout; LANGUAGE is nl, it or fr
+# demo-aishell      the same in AISHELL-1's layout, in Mandarin
 # demo-slurp        the same for spoken language understanding; TASK is slu or intent, which
 #                   wants ARGS=--pretrained_encoder=... (see README.md)
 # demo-transducer   the same for a transducer that streams, on the corpus of demo
@@ -21,7 +22,7 @@ INSTALLED := .venv/installed
 LANGUAGE ?= nl
 TASK ?= slu
 
-.PHONY: demo demo-commonvoice demo-slurp demo-transducer demo-lm test stress bench study results lint format
+.PHONY: demo demo-commonvoice demo-aishell demo-slurp demo-transducer demo-lm test stress bench study results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
@@ -32,6 +33,11 @@ demo-commonvoice: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.commonvoice runs/mini --language $(LANGUAGE)
 	$(BIN)/python recipes/CommonVoice/train.py hparams/CommonVoice/demo.yaml \
 		--data_folder=runs/mini/CommonVoice --language=$(LANGUAGE) $(ARGS)
+
+demo-aishell: $(INSTALLED)
+	$(BIN)/python -m recipes.minicorpora.aishell runs/mini
+	$(BIN)/python recipes/AISHELL-1/train.py hparams/AISHELL-1/demo.yaml \
+		--data_folder=runs/mini/AISHELL-1 $(ARGS)
 
 demo-slurp: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.slurp runs/mini

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 
-def parser_of(dataset, description, sizes):
+def parser_of(dataset, description, sizes, program=None):
     """Build a parser of the options that every mini corpus has.
 
     Parameters
@@ -15,6 +15,8 @@ def parser_of(dataset, description, sizes):
         One sentence on what is made.
     sizes : dict of str to tuple of int
         Default ``(sentences, speakers)`` of each split.
+    program : str, optional
+        Name of the module, if it is not the dataset's in lower case.
 
     Returns
     -------
@@ -23,7 +25,7 @@ def parser_of(dataset, description, sizes):
         ``--workers``.
     """
     parser = argparse.ArgumentParser(
-        prog=f"python -m recipes.minicorpora.{dataset.lower()}",
+        prog=f"python -m recipes.minicorpora.{program or dataset.lower()}",
         description=description,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

@@ -13,7 +13,11 @@ from recipes.minicorpora.speech import SAMPLE_RATE, require_espeakng
 from recipes.minicorpora.utterances import record
 
 # What soundfile writes, by the file's suffix: the sampling rate in Hz, and the coding.
-FORMATS = {".flac": (16000, "PCM_16"), ".mp3": (48000, "MPEG_LAYER_III")}
+FORMATS = {
+    ".flac": (16000, "PCM_16"),
+    ".wav": (16000, "PCM_16"),
+    ".mp3": (48000, "MPEG_LAYER_III"),
+}
 
 
 def make_once(folder, parameters, plan, contents, write):

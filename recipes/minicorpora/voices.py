@@ -21,6 +21,7 @@ ENGLISH = (
 DUTCH = ("nl",)
 ITALIAN = ("it",)
 FRENCH = ("fr",)  # fr-be and fr-ch differ from it in a few numbers only
+MANDARIN = ("cmn",)
 STEP = 3  # accents on, when a variant comes back; no divisor in common with any language's number
 # Neighbouring voices (rob and robert, m4 and m5, aunty and f4) are both held out: a test voice
 # shall not be a training voice by another name.

@@ -32,12 +32,16 @@ class Tokens:
         Column of the manifests that holds the text.
     file : str or Path, optional
         Where the tokenizer came from.
+    counted : bool
+        Whether the training texts decide on ``output_neurons``, as they do where each character is
+        a piece.
     """
 
     keys = ("text", "tokens", "tokens_bos", "tokens_eos")
 
-    def __init__(self, tokenizer, column, file=None):
+    def __init__(self, tokenizer, column, file=None, counted=False):
         self.tokenizer, self.column, self.file = tokenizer, column, file
+        self.counted = counted
 
     @classmethod
     def given(cls, settings, overrides, column):
@@ -64,7 +68,7 @@ class Tokens:
             column=column,
             symbols=symbols,
         )
-        return cls(load_tokenizer(file), column, file)
+        return cls(load_tokenizer(file), column, file, counted=hparams["token_type"] == "char")
 
     @property
     def size(self):
@@ -131,6 +135,7 @@ class Labels:
     """
 
     keys = ("text", "label")
+    counted = True
 
     def __init__(self, encoder, column):
         self.encoder, self.column = encoder, column

@@ -1,6 +1,8 @@
-"""Word error rate against the length of the utterance."""
+"""Error rate against the length of the utterance."""
 
 import numpy as np
+
+from summarymixing_sb.evaluation.scoring import ERROR_RATES
 
 SMALLEST_BIN = 20
 MOST_BINS = 10
@@ -33,8 +35,8 @@ def length_bins(words):
     return [part for part in np.split(order, np.unique(cuts)) if len(part)]
 
 
-def plot_by_length(path, errors, words):
-    """Draw the WER of runs against the length of the utterance, in bins, see `length_bins`.
+def plot_by_length(path, errors, words, unit="word"):
+    """Draw the error rate of runs against the length of the utterance, in bins, see `length_bins`.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ def plot_by_length(path, errors, words):
         Word errors per utterance, (utterances,), by the name of the run.
     words : numpy.ndarray
         (utterances,). Words of the references.
+    unit : str
+        ``word``, or ``character`` where errors and lengths are of those.
 
     Raises
     ------
@@ -63,8 +67,8 @@ def plot_by_length(path, errors, words):
     for (name, of_run), marker in zip(errors.items(), "os"):
         rates = [100 * of_run[indices].sum() / words[indices].sum() for indices in bins]
         axes.plot(lengths, rates, marker=marker, label=name)
-    axes.set_xlabel("words of the reference, mean of the utterances of a point")
-    axes.set_ylabel("WER, %")
+    axes.set_xlabel(f"{unit}s of the reference, mean of the utterances of a point")
+    axes.set_ylabel(f"{ERROR_RATES[unit]}, %")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()

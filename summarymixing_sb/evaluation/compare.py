@@ -11,7 +11,7 @@ from kaldialign import bootstrap_wer_ci
 
 from summarymixing_sb.evaluation.bootstrap import bootstrap_interval, error_rate_interval
 from summarymixing_sb.evaluation.by_length import plot_by_length
-from summarymixing_sb.evaluation.scoring import count_errors
+from summarymixing_sb.evaluation.scoring import ERROR_RATES, count_errors
 from summarymixing_sb.files import atomic_open
 
 MOST_DIFFERENT = 10
@@ -28,7 +28,9 @@ class Run:
     dataset : str or None
     test_set : str
     references, hypotheses : dict of str to list of str
-        Words by the id of the utterance.
+        Words by the id of the utterance; characters, where `unit` says so.
+    unit : str
+        ``word`` or ``character``.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Run:
     test_set: str
     references: dict
     hypotheses: dict
+    unit: str = "word"
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ def load_run(path, test_set=None):
         raise ValueError(
             f"{path}: references and hypotheses do not pair: {', '.join(unpaired[:5])}"
         )
-    return Run(path, record.get("dataset"), record["test_set"], references, hypotheses)
+    # results of before 0.2 are of words
+    unit = record.get("error_unit", "word")
+    return Run(path, record.get("dataset"), record["test_set"], references, hypotheses, unit)
 
 
 def compare(a, b):
@@ -124,13 +129,15 @@ def compare(a, b):
     Raises
     ------
     ValueError
-        When they are of different test sets, have no utterance in common, no reference word, or
-        different references.
+        When they are of different test sets or units, have no utterance in common, no reference
+        word, or different references.
     """
     if (a.dataset or b.dataset, a.test_set) != (b.dataset or a.dataset, b.test_set):
         raise ValueError(
             f"{a.path} is of {_named(a)} and {b.path} of {_named(b)}: compare runs of one test set"
         )
+    if a.unit != b.unit:
+        raise ValueError(f"{a.path} counts errors in {a.unit}s and {b.path} in {b.unit}s")
     ids = [key for key in a.references if key in b.references]
     different = [key for key in ids if a.references[key] != b.references[key]]
     if different:
@@ -174,14 +181,15 @@ def report(a, b, result):
     str
         Both error rates, their difference, and the ten utterances that differ most.
     """
+    rate = ERROR_RATES[a.unit]
     lines = [f"A: {a.path}", f"B: {b.path}"]
-    lines.append(f"{len(result.ids)} utterances of {_named(a)}, {result.words.sum()} words")
+    lines.append(f"{len(result.ids)} utterances of {_named(a)}, {result.words.sum()} {a.unit}s")
     for run, name, count in zip((a, b), "AB", result.only):
         if count:
             lines.append(f"skipped: {count} utterances that only {name} ({run.path}) scored")
     lines += [
-        f"WER of A    {result.wer[0]:6.2f} %  {_interval(result.intervals[0])}",
-        f"WER of B    {result.wer[1]:6.2f} %  {_interval(result.intervals[1])}",
+        f"{rate} of A    {result.wer[0]:6.2f} %  {_interval(result.intervals[0])}",
+        f"{rate} of B    {result.wer[1]:6.2f} %  {_interval(result.intervals[1])}",
         f"B less A    {result.difference:+6.2f} %  {_interval(result.difference_interval)}",
         f"B is better in {100 * result.probability:.1f} % of the draws (paired bootstrap)",
     ]
@@ -193,7 +201,7 @@ def report(a, b, result):
     for index in order:
         key = result.ids[index]
         of_a, of_b = result.errors[index]
-        lines += ["", f"{key}: {of_a} word errors of A, {of_b} of B"]
+        lines += ["", f"{key}: {of_a} {a.unit} errors of A, {of_b} of B"]
         lines.append(f"    reference  {' '.join(a.references[key])}")
         lines.append(f"    A          {' '.join(a.hypotheses[key])}")
         lines.append(f"    B          {' '.join(b.hypotheses[key])}")
@@ -219,7 +227,7 @@ def main(argv=None):
         folder = Path(options.output)
         folder.mkdir(parents=True, exist_ok=True)
         curves = {f"A: {a.path}": result.errors[:, 0], f"B: {b.path}": result.errors[:, 1]}
-        plot_by_length(folder / "wer_by_length.png", curves, result.words)
+        plot_by_length(folder / "wer_by_length.png", curves, result.words, a.unit)
         with atomic_open(folder / "comparison.txt") as file:
             file.write(text)
         print(f"\nwrote {folder / 'comparison.txt'} and {folder / 'wer_by_length.png'}")

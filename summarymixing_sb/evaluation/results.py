@@ -13,7 +13,7 @@ from speechbrain.utils.metric_stats import ErrorRateStats
 from summarymixing_sb.evaluation.bootstrap import error_rate_interval
 from summarymixing_sb.evaluation.environment import environment_record
 from summarymixing_sb.evaluation.normalizers import make_normalizer
-from summarymixing_sb.evaluation.scoring import as_text, score
+from summarymixing_sb.evaluation.scoring import as_text, score, units_of
 from summarymixing_sb.files import atomic_open
 
 INFO_KEYS = (
@@ -47,6 +47,7 @@ def write_test_results(
     info,
     more_scores=None,
     normalizer=None,
+    unit="word",
 ):
     """Score the words of one test set and write its files, each of them whole or not at all.
 
@@ -57,7 +58,7 @@ def write_test_results(
     ``<name>.json``
         Written last. From the scores: ``wer``, ``cer`` (%), ``wer_interval`` and ``cer_interval``
         (95 %, by bootstrap), ``substitutions``, ``deletions``, ``insertions``, ``words``,
-        ``characters``, ``utterances``. From the environment:
+        ``characters``, ``utterances``, ``error_unit``. From the environment:
         ``versions``, ``commit``, ``machine``, ``date``. From here: ``test_set`` (`name`) and
         ``real_time_factor`` (decoding seconds per second of audio) and ``rtfx`` (seconds of audio
         per second). And everything in `info`.
@@ -86,6 +87,10 @@ def write_test_results(
         :func:`summarymixing_sb.evaluation.normalizers.make_normalizer`: ``normalizer``,
         ``wer_normalized`` and ``wer_normalized_interval``. Utterances whose reference is then empty
         are left out, as the leaderboard does.
+    unit : str
+        ``word``, or ``character`` for languages that write no blanks: the files then hold the
+        characters with blanks between them, counts, alignments and ``cer`` are of them, and ``wer``
+        is None.
 
     Returns
     -------
@@ -99,13 +104,17 @@ def write_test_results(
         repeated, or lengths differ.
     """
     _check_ids(name, ids, references)
-    references = [as_text(reference) for reference in references]
-    hypotheses = [as_text(hypothesis) for hypothesis in hypotheses]
-    scores = score(references, hypotheses)
+    references = [as_text(units_of(as_text(reference), unit)) for reference in references]
+    hypotheses = [as_text(units_of(as_text(hypothesis), unit)) for hypothesis in hypotheses]
+    scores = {**score(references, hypotheses), "error_unit": unit}
     if scores["wer"] is not None:
-        words = [[text.split() for text in texts] for texts in (references, hypotheses)]
-        scores["wer_interval"] = error_rate_interval(*words)
+        units = [[text.split() for text in texts] for texts in (references, hypotheses)]
+        scores["wer_interval"] = error_rate_interval(*units)
         scores["cer_interval"] = error_rate_interval(references, hypotheses)
+    if unit == "character":
+        # what was counted as words are characters
+        scores |= {"cer": scores["wer"], "cer_interval": scores.pop("wer_interval", None)}
+        scores |= {"wer": None, "characters": scores.pop("words")}
     if normalizer is not None:
         scores |= _normalized_scores(references, hypotheses, normalizer)
     missing = [f"decoding.{key}" for key in DECODING_KEYS if key not in info.get("decoding", {})]

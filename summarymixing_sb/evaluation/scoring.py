@@ -2,11 +2,42 @@
 
 import jiwer
 
+#: What errors may be counted in, and what their rate is called.
+ERROR_RATES = {"word": "WER", "character": "CER"}
+
 
 def as_text(utterance):
     """Write an utterance, given as a string or as its words, with single spaces."""
     words = utterance.split() if isinstance(utterance, str) else utterance
     return " ".join(words)
+
+
+def units_of(text, unit):
+    """Split a text into what errors are counted in.
+
+    Parameters
+    ----------
+    text : str
+    unit : str
+        ``word``, or ``character``, without the blanks, for languages that write none.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValueError
+        If the unit is unknown.
+
+    Examples
+    --------
+    >>> units_of("今天 天气", "character")
+    ['今', '天', '天', '气']
+    """
+    if unit not in ERROR_RATES:
+        raise ValueError(f"error_unit: choose {' or '.join(ERROR_RATES)}, not {unit!r}")
+    return text.split() if unit == "word" else list("".join(text.split()))
 
 
 def count_errors(measures):

@@ -5,6 +5,7 @@ import io
 import numpy as np
 
 from summarymixing_sb.evaluation.by_length import length_bins
+from summarymixing_sb.evaluation.scoring import ERROR_RATES
 
 
 def training_curves(epochs):
@@ -40,12 +41,14 @@ def training_curves(epochs):
     return _svg(figure)
 
 
-def rates_by_length(utterances):
-    """Draw the word error rate against the length of the utterance.
+def rates_by_length(utterances, unit="word"):
+    """Draw the error rate against the length of the utterance.
 
     Parameters
     ----------
     utterances : list of summarymixing_sb.report.record.Utterance
+    unit : str
+        ``word`` or ``character``.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def rates_by_length(utterances):
     lengths = [words[indices].mean() for indices in bins]
     rates = [100 * errors[indices].sum() / words[indices].sum() for indices in bins]
     axis.plot(lengths, rates, marker="o")
-    axis.set(xlabel="words of the reference, mean of each bin", ylabel="WER, %")
+    axis.set(xlabel=f"{unit}s of the reference, mean of each bin", ylabel=f"{ERROR_RATES[unit]}, %")
     axis.set_ylim(bottom=0)
     return _svg(figure)
 

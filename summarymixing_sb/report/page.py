@@ -14,6 +14,7 @@ from pathlib import Path
 import soundfile
 
 from summarymixing_sb.data.audio import read_audio, read_segment
+from summarymixing_sb.evaluation.scoring import ERROR_RATES
 from summarymixing_sb.files import atomic_open
 from summarymixing_sb.report.charts import rates_by_length, training_curves
 from summarymixing_sb.report.record import NO_WORD, read_run
@@ -180,27 +181,29 @@ def _test(test, sample_rate, most):
         for speaker, count, words, errors in test.by_speaker()
     ]
     worst = test.worst(most)
+    unit = test.record.get("error_unit", "word")
+    rate = f"{ERROR_RATES[unit]}, %"
     return "\n".join(
         [
             f"<h2>{escape(test.name)}</h2>",
             "<div class=columns>",
-            f"<div><h3>By length</h3>{rates_by_length(test.utterances)}</div>",
+            f"<div><h3>By length</h3>{rates_by_length(test.utterances, unit)}</div>",
             "<div><h3>By speaker</h3>",
-            _table(["speaker", "utterances", "words", "WER, %"], speakers[:30], [1, 2, 3]),
+            _table(["speaker", "utterances", f"{unit}s", rate], speakers[:30], [1, 2, 3]),
             f"<p class=note>{len(speakers)} speakers, the worst first.</p></div>",
             *tables,
             "</div>",
             f"<h3>The worst {len(worst)} utterances</h3>",
-            "<p class=note>Above what was said, below what was heard: <span class=wrong>another "
-            "word</span>, <span class=missing>none</span>, <span class=added>one too many</span>."
-            "</p>",
-            *(_utterance(utterance, sample_rate) for utterance in worst),
+            "<p class=note>Above what was said, below what was heard: "
+            f"<span class=wrong>another {unit}</span>, <span class=missing>none</span>, "
+            "<span class=added>one too many</span>.</p>",
+            *(_utterance(utterance, sample_rate, unit) for utterance in worst),
         ]
     )
 
 
-def _utterance(utterance, sample_rate):
-    """Show an utterance, its words below each other, and its sound."""
+def _utterance(utterance, sample_rate, unit):
+    """Show an utterance, its words or characters below each other, and its sound."""
     kinds = []
     for said, heard in utterance.alignment:
         kind = "missing" if heard == NO_WORD else "added" if said == NO_WORD else "wrong"
@@ -215,7 +218,7 @@ def _utterance(utterance, sample_rate):
     words = len(utterance.reference)
     return (
         f"<div class=utterance>{_sound(utterance, sample_rate)} <b>{escape(utterance.id)}</b> "
-        f"<span class=note>{utterance.errors} errors, {words} words</span>"
+        f"<span class=note>{utterance.errors} errors, {words} {unit}s</span>"
         f"<table>{rows}</table></div>"
     )
 

@@ -12,7 +12,7 @@ class EncoderBrain(ResumableBrain):
     """Training and testing of models with an encoder of speech.
 
     A task is a subclass. It writes ``compute_forward``, ``compute_objectives``, ``stage_stats``,
-    ``write_results``, ``load_targets`` and ``build_targets``, and names its `error_key`.
+    ``write_results``, ``load_targets`` and ``build_targets``, and names its `error_keys`.
 
     B batch, T frames after the front end, D model width.
 
@@ -26,10 +26,8 @@ class EncoderBrain(ResumableBrain):
 
     Attributes
     ----------
-    error_key : str
-        The validation score, better when lower, by which checkpoints may be chosen.
-    outputs_as_targets : bool
-        Whether the training data decide on ``output_neurons``.
+    error_keys : tuple of str
+        The validation scores, better when lower, by which checkpoints may be chosen.
     longest_batches : tuple or None
         Arguments, after the Brain, of
         :func:`summarymixing_sb.training.memory_check.check_memory`, called before the first epoch.
@@ -39,8 +37,7 @@ class EncoderBrain(ResumableBrain):
         The condition of the current test.
     """
 
-    error_key = None
-    outputs_as_targets = False
+    error_keys = ()
     test_conditions = (None,)
     test_condition = None
 

@@ -49,9 +49,10 @@ def check_settings(settings, task, given=()):
             "pretrained_model and pretrained_encoder: give one of them; for the encoder alone, "
             "pretrained_parts can be [CNN, Transformer.custom_src_module, Transformer.encoder]"
         )
-    if settings["avg_checkpoints_by"] not in ("last", "loss", task.error_key):
+    ways = ("last", "loss", *task.error_keys)
+    if settings["avg_checkpoints_by"] not in ways:
         raise ValueError(
-            f"avg_checkpoints_by: choose last, loss or {task.error_key}, "
+            f"avg_checkpoints_by: choose {', '.join(ways[:-1])} or {ways[-1]}, "
             f"not {settings['avg_checkpoints_by']!r}"
         )
     if settings["avoid_if_shorter_than"] >= settings["avoid_if_longer_than"]:

@@ -129,7 +129,7 @@ def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):
     run_on_main(prepare, [hparams])
     if targets is None:
         targets = task.build_targets(hparams)
-        if task.outputs_as_targets and "output_neurons" not in overrides:
+        if targets.counted and "output_neurons" not in overrides:
             overrides["output_neurons"] = targets.size
             settings = read_settings(hparams_file, overrides)
             identity = model_identity(settings)

@@ -170,6 +170,7 @@ KEYS = {
     "test_beam_size": integer(1, used=(("test_decoding", _BEAMS),)),
     "max_batch_length_test": number(above=0, comment="seconds"),
     "test_normalizer": choice("english", "basic", comment="null, english", null=True),
+    "error_unit": choice("word", "character"),
     "test_chunks": Key("", "a list, in [ ]", lambda value: isinstance(value, list)),
     "ctc_weight_decode": number(0, below=1, used=(("test_decoding", ("joint_beam",)),)),
     "lm_source": text("null, folder", "a folder with lm.ckpt, or owner/name", null=True),

@@ -46,7 +46,7 @@ def write_streaming_table(path, tested):
 
 
 def _row(test_set, record):
-    low, high = record["wer_interval"] or (None, None)  # of one utterance there is none
+    low, high = record.get("wer_interval") or (None, None)  # of one utterance there is none
     known = {**record, "test_set": test_set, "wer_low": low, "wer_high": high}
     return {key: known.get(key) for key in COLUMNS}
 
@@ -58,11 +58,15 @@ def _cells(row):
         row["test_set"],
         "whole" if row["chunk_ms"] is None else f"{row['chunk_ms']:g} ms",
         "all" if left is None else f"{left} chunks",
-        f"{row['wer']:.2f} % {_interval(row['wer_low'], row['wer_high'])}".rstrip(),
-        f"{row['cer']:.2f} %",
+        f"{_percent(row['wer'])} {_interval(row['wer_low'], row['wer_high'])}".strip(),
+        _percent(row["cer"]),
         f"{row['real_time_factor']:.3f}",
         *(_ms(row[key]) for key in ("latency_ms", "word_delay_ms", "final_text_ms")),
     )
+
+
+def _percent(value):
+    return "" if value is None else f"{value:.2f} %"
 
 
 def _ms(value):

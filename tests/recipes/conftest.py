@@ -8,6 +8,7 @@ import pytest
 LOGGERS = (
     "summarymixing_sb.data.manifests",
     "summarymixing_sb.data.splits",
+    "aishell_prepare",
     "commonvoice_prepare",
     "librispeech_prepare",
     "slurp_prepare",

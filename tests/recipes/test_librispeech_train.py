@@ -275,7 +275,7 @@ def test_given_tokenizer_sets_the_vocabulary(corpus, tmp_path):
         ({"mixer_preset": "1.0"}, ValueError, "speechbrain1.0"),
         ({"valid_decoding": "joint_beam"}, ValueError, "valid_decoding: joint_beam needs"),
         ({"test_decoding": "viterbi"}, ValueError, "test_decoding: choose ctc_greedy, "),
-        ({"avg_checkpoints_by": "ACC"}, ValueError, "choose last, loss or WER"),
+        ({"avg_checkpoints_by": "ACC"}, ValueError, "choose last, loss, WER or CER"),
         ({"tokenizer_file": "no.model"}, FileNotFoundError, "tokenizer_file: there is no file"),
         ({"token_type": "unigram", "output_neurons": 5000}, ValueError, "5000 pieces"),
         ({"output_neurons": 17}, ValueError, "16 pieces and the model 17 outputs"),

@@ -7,6 +7,7 @@ from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.decoding.build import METHODS, build_decoder
 from summarymixing_sb.evaluation import score, write_test_results
 from summarymixing_sb.evaluation.normalizers import make_normalizer
+from summarymixing_sb.evaluation.scoring import units_of
 from summarymixing_sb.lengths import from_relative, padding_mask, to_relative
 from summarymixing_sb.training.consistency import consistency_loss
 from summarymixing_sb.training.streaming_brain import StreamingBrain
@@ -22,7 +23,7 @@ class ASRBrain(StreamingBrain):
     :class:`summarymixing_sb.data.targets.Tokens`.
     """
 
-    error_key = "WER"
+    error_keys = ("WER", "CER")
     #: Column of the manifests that holds what is written.
     column = "wrd"
     #: The ways of decoding, and what builds them.
@@ -38,8 +39,13 @@ class ASRBrain(StreamingBrain):
     def check_settings(cls, settings):
         """Refuse ways of decoding that there are not, or not with this model."""
         super().check_settings(settings)
+        unit = settings.get("error_unit", "word")
         if settings.get("test_normalizer") is not None:
             make_normalizer(settings["test_normalizer"])
+            if unit != "word":
+                raise ValueError(f"test_normalizer: it is for words, and error_unit is {unit}")
+        if settings["avg_checkpoints_by"] == "WER" and unit != "word":
+            raise ValueError(f"avg_checkpoints_by: choose CER, not WER: error_unit is {unit}")
         for key in ("valid_decoding", "test_decoding"):
             if settings[key] not in cls.methods:
                 raise ValueError(f"{key}: choose {', '.join(cls.methods)}, not {settings[key]!r}")
@@ -188,7 +194,13 @@ class ASRBrain(StreamingBrain):
 
     def error_rates(self):
         """Statistics of references and hypotheses."""
-        scores = score(self.references, self.hypotheses)
+        units = [
+            [units_of(text, self.error_unit) for text in texts]
+            for texts in (self.references, self.hypotheses)
+        ]
+        scores = score(*units)
+        if self.error_unit == "character":
+            return {"CER": scores["wer"]}
         return {"WER": scores["wer"], "CER": scores["cer"]}
 
     def write_results(self, folder, split, info):
@@ -201,9 +213,16 @@ class ASRBrain(StreamingBrain):
             self.hypotheses,
             {**info, **self.stream_info(), "decoding": self.decoding()},
             normalizer=self.normalizer,
+            unit=self.error_unit,
         )
         self.tested.append((split, file))
-        return file, f"WER {self.test_stats['WER']:.2f} %, CER {self.test_stats['CER']:.2f} %"
+        rates = (key for key in self.error_keys if key in self.test_stats)
+        return file, ", ".join(f"{key} {self.test_stats[key]:.2f} %" for key in rates)
+
+    @property
+    def error_unit(self):
+        """What errors are counted in; the key is new in 0.2."""
+        return getattr(self.hparams, "error_unit", "word")
 
     @property
     def normalizer(self):

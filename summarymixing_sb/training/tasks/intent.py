@@ -19,8 +19,7 @@ class IntentBrain(EncoderBrain):
     B batch, T frames after the front end, D model width, C labels.
     """
 
-    error_key = "error_rate"
-    outputs_as_targets = True
+    error_keys = ("error_rate",)
     #: Column of the manifests that holds the label.
     column = "intent"
 
@@ -65,7 +64,7 @@ class IntentBrain(EncoderBrain):
     def stage_stats(self, stage):
         """Share of wrong labels, in percent."""
         wrong = sum(a != b for a, b in zip(self.references, self.hypotheses))
-        return {self.error_key: 100 * wrong / len(self.references)}
+        return {"error_rate": 100 * wrong / len(self.references)}
 
     def write_results(self, folder, split, info):
         """Write accuracies, and the labels as text."""
