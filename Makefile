@@ -1,6 +1,7 @@
 # demo              speak a mini corpus, train on it, decode, print the WER and where the outputs are
 # demo-commonvoice  the same in CommonVoice's layout; LANGUAGE is nl, it or fr
 # demo-aishell      the same in AISHELL-1's layout, in Mandarin
+# demo-speechcommands  train a classifier of words on a mini corpus of Speech Commands
 # demo-slurp        the same for spoken language understanding; TASK is slu or intent, which
 #                   wants ARGS=--pretrained_encoder=... (see README.md)
 # demo-transducer   the same for a transducer that streams, on the corpus of demo
@@ -22,7 +23,7 @@ INSTALLED := .venv/installed
 LANGUAGE ?= nl
 TASK ?= slu
 
-.PHONY: demo demo-commonvoice demo-aishell demo-slurp demo-transducer demo-lm test stress bench study results lint format
+.PHONY: demo demo-commonvoice demo-aishell demo-speechcommands demo-slurp demo-transducer demo-lm test stress bench study results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
@@ -38,6 +39,11 @@ demo-aishell: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.aishell runs/mini
 	$(BIN)/python recipes/AISHELL-1/train.py hparams/AISHELL-1/demo.yaml \
 		--data_folder=runs/mini/AISHELL-1 $(ARGS)
+
+demo-speechcommands: $(INSTALLED)
+	$(BIN)/python -m recipes.minicorpora.speechcommands runs/mini
+	$(BIN)/python recipes/SpeechCommands/train.py hparams/SpeechCommands/demo.yaml \
+		--data_folder=runs/mini/SpeechCommands $(ARGS)
 
 demo-slurp: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.slurp runs/mini

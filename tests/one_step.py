@@ -10,6 +10,7 @@ from speechbrain.dataio.encoder import CategoricalEncoder
 from summarymixing_sb.data.targets import Labels, Tokens
 from summarymixing_sb.training.config import check_settings, load_hparams, read_settings
 from summarymixing_sb.training.tasks import task_class
+from summarymixing_sb.training.tasks.classification import ClassificationBrain
 
 PIECES = 24
 SMALL = {
@@ -39,6 +40,7 @@ TEXTS = {
     "wrd": ("A CAB", "DAD"),
     "semantics": ("bad_cab | a cab", "bad_dad | fed [dad : dad]"),
     "intent": ("bad_cab", "bad_dad"),
+    "class": ("cab", "dad"),
 }
 
 
@@ -71,9 +73,9 @@ def build_brain(file, overrides, folder, device="cpu"):
     settings = read_settings(file, overrides)
     task = task_class(settings["task"])
     check_settings(settings, task)
-    if settings["task"] == "intent":
+    if issubclass(task, ClassificationBrain):
         encoder = CategoricalEncoder()
-        encoder.update_from_iterable(TEXTS["intent"])
+        encoder.update_from_iterable(TEXTS[task.column])
         targets = Labels(encoder, task.column)
     else:
         targets = Tokens(tiny_tokenizer(folder), task.column)

@@ -37,6 +37,7 @@ language model, a second one tests without."""
 NAMES = {
     "wer": "WER, %",
     "cer": "CER, %",
+    "accuracy": "accuracy, %",
     "intent_accuracy": "intent accuracy, %",
     "entity_f1": "entity F1, %",
     "slu_f1": "SLU-F1, %",

@@ -26,6 +26,7 @@ LANGUAGE_MODEL = "speechbrain/asr-transformer-transformerlm-librispeech"
 ERROR_RATES = {"dev_clean": "dev-clean", "test_clean": "test-clean", "test_other": "test-other"}
 # A published metric: the test set, and the column of our runs
 METRICS = {
+    "accuracy": ("testing", "accuracy"),
     "test WER": ("test", "wer"),
     "test CER": ("test", "cer"),
     "test-clean WER": ("test-clean", "wer"),

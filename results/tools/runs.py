@@ -10,6 +10,7 @@ from summarymixing_sb.files import atomic_open
 SCORES = (
     "wer",
     "cer",
+    "accuracy",
     "scenario_accuracy",
     "action_accuracy",
     "intent_accuracy",

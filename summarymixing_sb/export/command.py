@@ -41,7 +41,7 @@ from summarymixing_sb.models.parts import ModelParts
 CUSTOM_INTERFACE = '''\
 """What SpeechBrain's foreign_class imports."""
 
-from summarymixing_sb.export.interface import IntentClassifier  # noqa: F401
+from summarymixing_sb.export.interface import UtteranceClassifier  # noqa: F401
 '''
 
 
@@ -167,7 +167,7 @@ def _write(run, folder, name, licence, onnx):
     run.modules["normalize"]._save(folder / NORMALIZER_FILE)
     labels = lm_model = None
     if run.tokenizer is None:
-        labels = Labels.given(settings, {}, "intent").names()
+        labels = Labels.given(settings, {}, "label").names()
         (folder / "custom_interface.py").write_text(CUSTOM_INTERFACE, encoding="utf-8")
     else:
         (folder / TOKENIZER_FILE).write_bytes(run.tokenizer.serialized_model_proto())

@@ -230,11 +230,11 @@ def detokenize(tokenizer, ids, context):
     return context(ids)
 
 
-class IntentClassifier(Pretrained):
+class UtteranceClassifier(Pretrained):
     """A trained classifier of utterances, loaded as SpeechBrain's interfaces are.
 
     ``foreign_class(source=FOLDER, pymodule_file="custom_interface.py",
-    classname="IntentClassifier")`` gives one.
+    classname="UtteranceClassifier")`` gives one.
     """
 
     HPARAMS_NEEDED = ("labels",)
@@ -269,3 +269,7 @@ class IntentClassifier(Pretrained):
     def classify_file(self, path):
         """Classify a recording: (probabilities (1, labels), [label])."""
         return self.classify_batch(self.load_audio(path).unsqueeze(0))
+
+
+#: The name in the custom_interface.py of models exported by versions before 0.2.
+IntentClassifier = UtteranceClassifier

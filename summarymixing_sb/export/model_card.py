@@ -7,6 +7,7 @@ from pathlib import Path
 SCORES = {
     "wer": "WER",
     "cer": "CER",
+    "accuracy": "accuracy",
     "intent_accuracy": "intent accuracy",
     "slu_f1": "SLU-F1",
 }
@@ -15,6 +16,7 @@ TASKS = {
     "transducer": ("streaming speech recognition", "automatic-speech-recognition"),
     "slu": ("spoken language understanding", "automatic-speech-recognition"),
     "intent": ("intent classification", "audio-classification"),
+    "classification": ("classification of utterances", "audio-classification"),
 }
 USE = {
     "EncoderDecoderASR": """\
@@ -39,11 +41,11 @@ context = model.make_streaming_context(chunks)
 for samples in stream:  # (1, model.get_chunk_size_frames(chunks)); at the end a chunk of zeros
     print(model.transcribe_chunk(context, samples)[0], end="")
 """,
-    "IntentClassifier": """\
+    "UtteranceClassifier": """\
 from speechbrain.inference.interfaces import foreign_class
 
 model = foreign_class(
-    source={name!r}, pymodule_file="custom_interface.py", classname="IntentClassifier"
+    source={name!r}, pymodule_file="custom_interface.py", classname="UtteranceClassifier"
 )
 probabilities, labels = model.classify_file("speech.wav")
 """,
@@ -184,7 +186,7 @@ def _usage(settings, name, onnx):
     """Give code for each interface that loads the model, and the command."""
     modules = settings["modules"]
     if "label_lin" in modules:
-        kinds = ["IntentClassifier"]
+        kinds = ["UtteranceClassifier"]
     elif "transducer_lin" in modules:
         kinds = ["EncoderDecoderASR", "StreamingASR"]
     else:

@@ -23,6 +23,7 @@ SCORES = {
     "wer": "WER, %",
     "wer_normalized": "WER normalised, %",
     "cer": "CER, %",
+    "accuracy": "accuracy, %",
     "intent_accuracy": "intent accuracy, %",
     "slu_f1": "SLU-F1, %",
 }

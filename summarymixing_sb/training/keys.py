@@ -29,7 +29,7 @@ _LIMITED = (("limited_left_context_prob", (True,)),)
 #: Keys of the YAML files; others may stand in a file, and are not checked.
 KEYS = {
     "seed": integer(0, 2**32 - 1),
-    "task": choice("asr", "slu", "intent", "transducer"),
+    "task": choice("asr", "slu", "intent", "transducer", "classification"),
     "output_folder": path(),
     "save_folder": path(),
     "train_log": path("file"),
@@ -41,6 +41,7 @@ KEYS = {
     "audio_column": text("str", "the name of a column", used=(("table", (True,)),)),
     "text_column": text("str", "the name of a column", used=(("table", (True,)),)),
     "manifest_folder": path(),
+    "classes": integer(2),
     "language": text("CommonVoice's code", "the code of a language, as fr"),
     "recordings": choice("both", "headset", "far"),
     "train_splits": names("list of"),

@@ -62,7 +62,7 @@ def rows_of(save, name):
 
 
 def test_rows(prepare, data):
-    edit(data, "BAC009S0002W0000 ", "BAC009S0002W0000 ｉｐ ")
+    edit(data, "BAC009S0002W0000 ", "BAC009S0002W0000 \uff49\uff50 ")
     save = prepare(data.parent)  # the folder above will do
     counts = {name: speakers * utterances for name, (speakers, utterances) in SIZES.items()}
     assert {name: len(rows_of(save, name)) for name in SIZES} == counts
@@ -74,7 +74,7 @@ def test_rows(prepare, data):
 
 def test_recordings_without_transcript_are_not_of_the_corpus(prepare, data, log):
     edit(data, "BAC009S0006W0000", "BAC009S0006W9000")
-    with pytest.raises(ValueError, match="BAC009S0006W9000 .*transcript without audio"):
+    with pytest.raises(ValueError, match=r"BAC009S0006W9000 .*transcript without audio"):
         prepare()
     text = transcript(data).read_text(encoding="utf-8")
     kept = [line for line in text.splitlines(keepends=True) if "W9000" not in line]
@@ -86,7 +86,7 @@ def test_recordings_without_transcript_are_not_of_the_corpus(prepare, data, log)
 def test_a_speaker_who_is_in_no_split(prepare, data):
     own = data / "wav" / "test" / "S0008"
     own.rename(data / "S0008")
-    with pytest.raises(ValueError, match="1 speakers who have no folder .*: S0008"):
+    with pytest.raises(ValueError, match=r"1 speakers who have no folder .*: S0008"):
         prepare()
     assert len(rows_of(prepare(allow_incomplete_evaluation=True), "test")) == 3
 

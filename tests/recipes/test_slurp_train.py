@@ -69,7 +69,7 @@ def test_intent_learns_and_is_tested_again(corpus, tmp_path):
     classifier = foreign_class(
         str(tmp_path / "exported"),
         pymodule_file="custom_interface.py",
-        classname="IntentClassifier",
+        classname="UtteranceClassifier",
         savedir=str(tmp_path / "loaded"),
     )
     file = next(corpus.rglob("audio-test0-headset.flac"))
@@ -140,7 +140,7 @@ def test_starts_from_a_pretrained_encoder(corpus, tmp_path):
 
 def test_bad_input(corpus, tmp_path):
     for changes, message in (
-        ({"task": "parsing"}, "task: give asr, slu, intent or transducer"),
+        ({"task": "parsing"}, "task: give asr, slu, intent, transducer or classification"),
         ({"avg_checkpoints_by": "WER"}, "choose last, loss or error_rate"),
         ({"recordings": "near"}, "recordings: give both, headset or far"),
     ):

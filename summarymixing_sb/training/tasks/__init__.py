@@ -1,6 +1,7 @@
 """The tasks by the name that YAML files give them."""
 
 from summarymixing_sb.training.tasks.asr import ASRBrain
+from summarymixing_sb.training.tasks.classification import ClassificationBrain
 from summarymixing_sb.training.tasks.intent import IntentBrain
 from summarymixing_sb.training.tasks.slu import SLUBrain
 from summarymixing_sb.training.tasks.transducer import TransducerBrain
@@ -10,6 +11,7 @@ TASKS = {
     "slu": SLUBrain,
     "intent": IntentBrain,
     "transducer": TransducerBrain,
+    "classification": ClassificationBrain,
 }
 
 
