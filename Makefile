@@ -1,6 +1,7 @@
 # demo              speak a mini corpus, train on it, decode, print the WER and where the outputs are
 # demo-commonvoice  the same in CommonVoice's layout; LANGUAGE is nl, it or fr
 # demo-aishell      the same in AISHELL-1's layout, in Mandarin
+# demo-tedlium      the same in TED-LIUM's layout, and whole talks in one pass
 # demo-speechcommands  train a classifier of words on a mini corpus of Speech Commands
 # demo-slurp        the same for spoken language understanding; TASK is slu or intent, which
 #                   wants ARGS=--pretrained_encoder=... (see README.md)
@@ -23,7 +24,7 @@ INSTALLED := .venv/installed
 LANGUAGE ?= nl
 TASK ?= slu
 
-.PHONY: demo demo-commonvoice demo-aishell demo-speechcommands demo-slurp demo-transducer demo-lm test stress bench study results lint format
+.PHONY: demo demo-commonvoice demo-aishell demo-tedlium demo-speechcommands demo-slurp demo-transducer demo-lm test stress bench study results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
@@ -39,6 +40,14 @@ demo-aishell: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.aishell runs/mini
 	$(BIN)/python recipes/AISHELL-1/train.py hparams/AISHELL-1/demo.yaml \
 		--data_folder=runs/mini/AISHELL-1 $(ARGS)
+
+TEDLIUM := $(BIN)/python recipes/TED-LIUM/train.py hparams/TED-LIUM/demo.yaml \
+	--data_folder=runs/mini/TED-LIUM
+
+demo-tedlium: $(INSTALLED)
+	$(BIN)/python -m recipes.minicorpora.tedlium runs/mini
+	$(TEDLIUM) $(ARGS)
+	$(TEDLIUM) --test_only --test_long_form=True --test_decoding=ctc_greedy $(ARGS)
 
 demo-speechcommands: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.speechcommands runs/mini

@@ -16,7 +16,7 @@ SAMPLE_RATE = 16000  # Hz, of every LibriSpeech recording
 SUFFIXES = (".flac", ".wav", ".mp3", ".ogg", ".opus")
 LAYOUT = "<split>/<speaker>/<chapter>/*.trans.txt"
 # Raised when the same files would give other rows, so that CSV files of before are made again.
-RULES = 2
+RULES = 3
 
 
 def prepare_librispeech(
@@ -31,9 +31,10 @@ def prepare_librispeech(
     """Write the CSV files that training and testing on LibriSpeech read.
 
     They are ``train.csv``, all training splits in one, and ``<split>.csv`` for each dev and test
-    split, with the columns ID, duration (seconds), wav (absolute path), spk_id and wrd (upper
-    case). Every recording is decoded once; those that cannot be used are named in the log and
-    listed in ``skipped.csv``. A second call does nothing while files and splits are the same.
+    split, with the columns ID, duration (seconds), wav (absolute path), spk_id, recording
+    (speaker and chapter) and wrd (upper case). Every recording is decoded once; those that cannot
+    be used are named in the log and listed in ``skipped.csv``. A second call does nothing while
+    files and splits are the same.
 
     Parameters
     ----------
@@ -116,7 +117,9 @@ def read_split(files):
                 skipped.append(Skipped(utterance, str(transcript), "transcript without words"))
             else:
                 speaker = transcript.parent.parent.name
-                fields = {"spk_id": speaker, "wrd": " ".join(words.split()).upper()}
+                chapter = f"{speaker}-{transcript.parent.name}"
+                text = " ".join(words.split()).upper()
+                fields = {"spk_id": speaker, "recording": chapter, "wrd": text}
                 recordings.append(Recording(utterance, str(audio[key]), fields))
     skipped += [
         Skipped(path.stem, str(path), "audio without transcript")

@@ -213,6 +213,8 @@ def _blocks(path, only_rate=None):
     try:
         if os.path.getsize(path) == 0:
             raise _NotWhole("empty audio", "a file of 0 bytes")
+        if _is_shortened(path):
+            raise _NotWhole("compressed by shorten", "unpack it with sph2pipe -f rif")
         with _ForwardFile(name_for_soundfile(path)) as audio:
             rate, stated = audio.samplerate, audio.frames
             if stated == 0:
@@ -254,6 +256,13 @@ def _blocks(path, only_rate=None):
 def name_for_soundfile(path):
     """Give a file name as soundfile takes it, also one whose bytes are not of the encoding."""
     return str(path) if os.name == "nt" else os.fsencode(path)
+
+
+def _is_shortened(path):
+    """Whether a SPHERE file is compressed by shorten, which libsndfile does not read."""
+    with open(path, "rb") as file:
+        header = file.read(1024)
+    return header.startswith(b"NIST_1A") and b"embedded-shorten" in header
 
 
 def _states_no_length(path):

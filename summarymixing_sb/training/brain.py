@@ -35,11 +35,14 @@ class EncoderBrain(ResumableBrain):
         Conditions of the tests of each test set; one None where there is no choice.
     test_condition : object
         The condition of the current test.
+    long_form : bool
+        Whether tests are of whole recordings, see :mod:`summarymixing_sb.data.long_form`.
     """
 
     error_keys = ()
     test_conditions = (None,)
     test_condition = None
+    long_form = False
 
     def __init__(self, targets, **kwargs):
         super().__init__(**kwargs)

@@ -21,16 +21,13 @@ from summarymixing_sb.data.batches import (
     make_dataset,
     read_manifests,
 )
-from summarymixing_sb.data.manifests import annotated_counts, annotation_files
 from summarymixing_sb.data.targets import Tokens
 from summarymixing_sb.decoding.language_model import FILE_NAME, LM_FOLDER, SHAPE_FILE
-from summarymixing_sb.evaluation import peak_memory_mb, reset_peak_memory, write_utterances
 from summarymixing_sb.files import keep_copy
 from summarymixing_sb.hub import find_folder
 from summarymixing_sb.models.adapters import insert_lora
 from summarymixing_sb.models.checkpointer import Checkpointer
 from summarymixing_sb.models.front_end import require_subsampling, unwrapped
-from summarymixing_sb.registry import mixer_names
 from summarymixing_sb.training.checkpoints import RandomState, check_same_model
 from summarymixing_sb.training.config import (
     check_settings,
@@ -45,6 +42,7 @@ from summarymixing_sb.training.pretrained import ENCODER, freeze, load_pretraine
 from summarymixing_sb.training.schedules import LearningRate
 from summarymixing_sb.training.signals import StopSignals, ignore_stop_signals
 from summarymixing_sb.training.tasks import task_class
+from summarymixing_sb.training.testing import run_tests
 
 logger = get_logger(__name__)
 
@@ -157,9 +155,7 @@ def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):
         _train(brain, hparams)
     run = {"command": shlex.join(["python", sys.argv[0], *argv]), "yaml": str(hparams_file)}
     run["overrides"] = {key: settings[key] for key in given_overrides}
-    for split in hparams["test_splits"]:
-        _test(brain, hparams, split, run)
-    run_on_main(brain.compare_tests, [hparams["results_folder"]])
+    run_tests(brain, hparams, run)
     return brain
 
 
@@ -247,54 +243,3 @@ def _start_from_another(brain, hparams):
         parts = ENCODER if key == "pretrained_encoder" else hparams["pretrained_parts"]
         own = (brain.model, hparams["normalize"], hparams["output_folder"])
         load_pretrained(key, hparams[key], *own, parts, brain.targets.digest)
-
-
-def _test(brain, hparams, split, run):
-    """Test on one split, under every condition, and write the results."""
-    data = read_manifests([Path(hparams["manifest_folder"]) / f"{split}.csv"])
-    test_set = make_dataset(data, brain.targets, hparams)
-    batches = make_batches(test_set, hparams, "test")
-    loading = {"batch_sampler": batches, "num_workers": hparams["num_workers"]}
-    for condition in brain.test_conditions:
-        brain.test_condition = condition
-        reset_peak_memory(brain.device)
-        brain.evaluate(test_set, test_loader_kwargs=loading)
-        run_on_main(_write_results, [brain, hparams, split, run, data])
-
-
-def _write_results(brain, hparams, split, run, data):
-    """Write what a test gave, log it, and print it in a line."""
-    mixers = [*mixer_names(hparams["attention_type"]), hparams.get("decoder_attention_type")]
-    checkpoints = brain.tested_checkpoints
-    info = {
-        **run,
-        "dataset": Path(run["yaml"]).resolve().parent.name,
-        "task": hparams["task"],
-        "annotated_utterances": annotated_counts(hparams["manifest_folder"]).get(split),
-        "annotations": annotation_files(hparams["manifest_folder"]).get(split),
-        "hours_audio": brain.seconds_audio / 3600,
-        "parameters": sum(p.numel() for p in brain.model.parameters()),
-        "seconds": brain.seconds,
-        "training_seconds": max(ckpt.meta.get("training_seconds", 0) for ckpt in checkpoints),
-        "peak_memory_mb": peak_memory_mb(brain.device),
-        "seed": hparams["seed"],
-        "encoder": hparams["encoder_module"],
-        "mixer": hparams["attention_type"],
-        "decoder_mixer": hparams.get("decoder_attention_type"),
-        "preset": hparams.get("mixer_preset") if "SummaryMixing" in mixers else None,
-        "device": str(brain.device),
-        "epochs": max(ckpt.meta["epoch"] for ckpt in checkpoints),
-        "checkpoints": [ckpt.path.name for ckpt in checkpoints],
-    }
-    file, summary = brain.write_results(hparams["results_folder"], split, info)
-    name = brain.test_name(split)
-    rows = (
-        {
-            **{"audio_filepath": data[key]["wav"], "duration": data[key]["duration"]},
-            **{"time": brain.times[key], "text": reference, "pred_text": hypothesis},
-        }
-        for key, reference, hypothesis in zip(brain.ids, brain.references, brain.hypotheses)
-    )
-    write_utterances(hparams["results_folder"], name, rows)
-    hparams["train_logger"].log_stats({"test": name}, test_stats=brain.test_stats)
-    print(f"{name}: {summary}, details in {file}")

@@ -171,6 +171,7 @@ KEYS = {
     "test_beam_size": integer(1, used=(("test_decoding", _BEAMS),)),
     "max_batch_length_test": number(above=0, comment="seconds"),
     "test_normalizer": choice("english", "basic", comment="null, english", null=True),
+    "test_long_form": switch(),
     "error_unit": choice("word", "character"),
     "test_chunks": Key("", "a list, in [ ]", lambda value: isinstance(value, list)),
     "ctc_weight_decode": number(0, below=1, used=(("test_decoding", ("joint_beam",)),)),

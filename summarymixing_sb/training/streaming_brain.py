@@ -66,7 +66,7 @@ class StreamingBrain(EncoderBrain):
     def evaluate_batch(self, batch, stage):
         """Evaluate a batch; then, of a test in chunks, measure when words are written."""
         loss = super().evaluate_batch(batch, stage)
-        if stage == sb.Stage.TEST and self.chunks(stage) is not None:
+        if stage == sb.Stage.TEST and self.chunks(stage) is not None and not self.long_form:
             self.measure_delays(batch)
         return loss
 
@@ -107,7 +107,8 @@ class StreamingBrain(EncoderBrain):
 
     def test_name(self, split):
         """Name a test after its chunks, too, where there are some to choose."""
-        return f"{split}.{self.test_condition.name}" if self.streams else split
+        name = f"{split}.long_form" if self.long_form else split
+        return f"{name}.{self.test_condition.name}" if self.streams else name
 
     def frame_ms(self):
         """Milliseconds from one frame of the encoder to the next."""
@@ -123,4 +124,6 @@ class StreamingBrain(EncoderBrain):
         if not self.streams:
             return {}
         info = self.test_condition.info(self.frame_ms())
-        return info if self.test_condition.config is None else info | self.delays.info()
+        if self.test_condition.config is None or self.long_form:
+            return info
+        return info | self.delays.info()

@@ -12,6 +12,7 @@ LOGGERS = (
     "commonvoice_prepare",
     "librispeech_prepare",
     "slurp_prepare",
+    "tedlium_prepare",
 )
 
 

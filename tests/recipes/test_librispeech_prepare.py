@@ -61,7 +61,7 @@ def prepare(data, tmp_path, log):
 def test_csv_columns_and_content(prepare, data):
     save = prepare()
     with open(save / "train.csv") as file:
-        assert file.readline().strip() == "ID,duration,wav,spk_id,wrd"
+        assert file.readline().strip() == "ID,duration,wav,spk_id,recording,wrd"
     rows = read_csv(save / "train.csv")
     assert [row["ID"] for row in rows] == [f"{s}-7-{i:04d}" for s in (10, 11) for i in range(3)]
     assert rows[4] == {
@@ -69,6 +69,7 @@ def test_csv_columns_and_content(prepare, data):
         "duration": "0.5",
         "wav": str(data / "train-a" / "11" / "7" / "11-7-0001.flac"),
         "spk_id": "11",
+        "recording": "11-7",
         "wrd": "A TONE NUMBER B",
     }
     assert len(read_csv(save / "dev-a.csv")) == 3

@@ -1,6 +1,7 @@
 """Speech recognition: CTC alone, or CTC with an attention decoder."""
 
 import speechbrain as sb
+import torch
 from speechbrain.utils.Accuracy import AccuracyStats
 
 from summarymixing_sb.data.targets import Tokens
@@ -34,6 +35,8 @@ class ASRBrain(StreamingBrain):
         super().__init__(targets, **kwargs)
         self.has_decoder = self.hparams.num_decoder_layers > 0
         self.decoders = {}
+        # the key is new in 0.2
+        self.long_form = getattr(self.hparams, "test_long_form", False)
 
     @classmethod
     def check_settings(cls, settings):
@@ -46,6 +49,11 @@ class ASRBrain(StreamingBrain):
                 raise ValueError(f"test_normalizer: it is for words, and error_unit is {unit}")
         if settings["avg_checkpoints_by"] == "WER" and unit != "word":
             raise ValueError(f"avg_checkpoints_by: choose CER, not WER: error_unit is {unit}")
+        if settings.get("test_long_form") and settings["test_decoding"] == "joint_beam":
+            raise ValueError(
+                "test_long_form: an attention decoder cannot write hours at a time; choose another "
+                "test_decoding than joint_beam"
+            )
         for key in ("valid_decoding", "test_decoding"):
             if settings[key] not in cls.methods:
                 raise ValueError(f"{key}: choose {', '.join(cls.methods)}, not {settings[key]!r}")
@@ -71,17 +79,28 @@ class ASRBrain(StreamingBrain):
         Returns
         -------
         dict
-            In dual mode, ``whole`` is the same without chunks.
+            In dual mode, ``whole`` is the same without chunks; of whole recordings, ``words``
+            alone.
         """
         batch = batch.to(self.device)
         features, frames = self.front_end(batch, stage)
         chunks = self.chunks(stage)
+        if stage == sb.Stage.TEST and self.long_form:
+            return {"words": self.transcribe(stage, features, frames, chunks)}
         predictions = self.predict(batch, stage, features, frames, chunks)
         # the key is new in 0.2
         weight = getattr(self.hparams, "consistency_weight", 0)
         if stage == sb.Stage.TRAIN and chunks is not None and weight:
             predictions["whole"] = self.predict(batch, stage, features, frames, None)
         return predictions
+
+    def transcribe(self, stage, features, frames, chunks):
+        """From features to words, with what decoding needs and no more."""
+        modules = self.stage_modules(stage)
+        lengths = to_relative(frames, features.shape[1])
+        encoded, _ = modules["Transformer"](features, None, lengths, dynchunktrain_config=chunks)
+        ctc = modules["ctc_lin"](encoded).float().log_softmax(-1)  # (B, T, V)
+        return self.words(self.decoder(encoded, ctc, frames))
 
     def predict(self, batch, stage, features, frames, chunks):
         """From features to log-probabilities and, where the stage decodes, words.
@@ -114,6 +133,9 @@ class ASRBrain(StreamingBrain):
 
     def compute_objectives(self, predictions, batch, stage):
         """Compute the loss, per utterance; keep what the end of the stage reports."""
+        if "lengths" not in predictions:
+            self.keep_words(batch, predictions["words"])
+            return torch.tensor(torch.nan)  # a loss of hours would need more than decoding does
         loss = self.loss(predictions, batch, stage)
         if "whole" in predictions:
             # half for each, as published
@@ -187,7 +209,7 @@ class ASRBrain(StreamingBrain):
 
     def stage_stats(self, stage):
         """Accuracy of the decoder's next token; error rates, where the stage decoded."""
-        stats = {"ACC": self.accuracy.summarize()} if self.has_decoder else {}
+        stats = {"ACC": self.accuracy.summarize()} if self.accuracy.total else {}
         if self.references:
             stats.update(self.error_rates())
         return stats

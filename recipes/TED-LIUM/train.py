@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""Train and test a speech recogniser on TED-LIUM.
+
+    python recipes/TED-LIUM/train.py hparams/TED-LIUM/branchformer.yaml --data_folder=...
+
+Every key of the YAML file can be overridden by ``--key=value``; SpeechBrain's run options
+(``--device``, ``--precision``, ``--test_only`` ...) work too. The same command resumes a run.
+"""
+
+import sys
+
+from summarymixing_sb.training.experiment import run_experiment
+
+from tedlium_prepare import prepare_tedlium
+
+
+def prepare(hparams):
+    """Write the CSV files of the splits that the YAML file names."""
+    prepare_tedlium(
+        hparams["data_folder"],
+        hparams["manifest_folder"],
+        hparams["train_splits"],
+        hparams["valid_splits"],
+        hparams["test_splits"],
+        hparams["allow_incomplete_evaluation"],
+        hparams.get("allow_overlap", False),
+    )
+
+
+if __name__ == "__main__":
+    run_experiment(sys.argv[1:], prepare)
