@@ -15,6 +15,7 @@ from summarymixing_sb.data.tokenizer import (
     fetch_tokenizer,
     load_tokenizer,
     train_tokenizer,
+    trained_tokenizer,
 )
 from summarymixing_sb.files import digest
 
@@ -45,8 +46,15 @@ class Tokens:
 
     @classmethod
     def given(cls, settings, overrides, column):
-        """Load the tokenizer of `tokenizer_file`; one of the command line sets `output_neurons`."""
+        """Load the tokenizer of `tokenizer_file`; one of the command line sets `output_neurons`.
+
+        So do the characters that a run has counted before.
+        """
         if settings["tokenizer_file"] is None:
+            kind = settings["token_type"]
+            file = trained_tokenizer(settings["tokenizer_folder"], kind, settings["output_neurons"])
+            if kind == "char" and "output_neurons" not in overrides and file.is_file():
+                overrides["output_neurons"] = load_tokenizer(file).get_piece_size()
             return None
         file = fetch_tokenizer(settings["tokenizer_file"], settings["tokenizer_folder"])
         tokenizer = load_tokenizer(file)

@@ -18,6 +18,8 @@ logger = get_logger(__name__)
 
 #: SentencePiece's character for a space.
 WORD_BOUNDARY = "\N{LOWER ONE EIGHTH BLOCK}"
+#: File of a trained tokenizer whose pieces are the characters of the transcripts.
+COUNTED = "char.model"
 
 
 def fetch_tokenizer(source, folder, kept=False):
@@ -59,6 +61,25 @@ def fetch_tokenizer(source, folder, kept=False):
     return Path(folder) / name
 
 
+def trained_tokenizer(folder, kind, size):
+    """Tell the file of a tokenizer that a run trains.
+
+    Parameters
+    ----------
+    folder : str or Path
+    kind : str
+    size : int
+        Number of pieces. Of characters there are as many as the transcripts have, so their file is
+        not named after it, but in runs of versions before 0.2.
+
+    Returns
+    -------
+    Path
+    """
+    file = Path(folder) / f"{size}_{kind}.model"
+    return Path(folder) / COUNTED if kind == "char" and not file.is_file() else file
+
+
 def train_tokenizer(
     folder, train_csv, kind, size, bos_index, eos_index, keep, column="wrd", symbols=()
 ):
@@ -93,8 +114,9 @@ def train_tokenizer(
     ValueError
         When the transcripts do not support a vocabulary of this size.
     """
-    file = Path(folder) / f"{size}_{kind}.model"
-    options = {"kind": kind, "size": size, "bos": bos_index, "eos": eos_index}
+    file = trained_tokenizer(folder, kind, size)
+    counted = file.name == COUNTED
+    options = {"kind": kind, "size": None if counted else size, "bos": bos_index, "eos": eos_index}
     options |= {"column": column, "symbols": list(symbols)}
     run_on_main(_train_if_stale, [file, train_csv, options, keep])
     return file

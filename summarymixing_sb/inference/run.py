@@ -7,7 +7,12 @@ from pathlib import Path
 import sentencepiece
 import torch
 
-from summarymixing_sb.data.tokenizer import check_tokenizer, fetch_tokenizer, load_tokenizer
+from summarymixing_sb.data.tokenizer import (
+    check_tokenizer,
+    fetch_tokenizer,
+    load_tokenizer,
+    trained_tokenizer,
+)
 from summarymixing_sb.decoding.language_model import FILE_NAME, LM_FOLDER
 from summarymixing_sb.hub import (
     EXPORT_FILE,
@@ -189,8 +194,8 @@ def _load_tokenizer(exported, settings):
     if exported is None and settings["tokenizer_file"] is not None:
         file = fetch_tokenizer(settings["tokenizer_file"], settings["tokenizer_folder"], kept=True)
     elif exported is None:
-        name = f"{settings['output_neurons']}_{settings['token_type']}.model"
-        file = Path(settings["tokenizer_folder"]) / name
+        own = (settings[key] for key in ("tokenizer_folder", "token_type", "output_neurons"))
+        file = trained_tokenizer(*own)
     if not Path(file).is_file():
         raise FileNotFoundError(f"there is no tokenizer {file}; was it moved out of the run?")
     tokenizer = load_tokenizer(file)

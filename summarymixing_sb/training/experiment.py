@@ -111,8 +111,8 @@ def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):
     given_overrides = list(overrides)
     settings = read_settings(hparams_file, overrides)
     targets = task.load_targets(settings, overrides)
+    settings = read_settings(hparams_file, overrides)
     if targets is not None:
-        settings = read_settings(hparams_file, overrides)
         targets.check(settings)
 
     hparams = _build(hparams_file, overrides)
@@ -127,7 +127,7 @@ def _run(argv, prepare, task, hparams_file, run_opts, overrides, signals):
     run_on_main(prepare, [hparams])
     if targets is None:
         targets = task.build_targets(hparams)
-        if targets.counted and "output_neurons" not in overrides:
+        if targets.counted and "output_neurons" not in given_overrides:
             overrides["output_neurons"] = targets.size
             settings = read_settings(hparams_file, overrides)
             identity = model_identity(settings)

@@ -57,7 +57,7 @@ def drawn(values):
 
 
 def tokenizer(folder):
-    return folder / "save" / "tokenizer" / "16_char.model"
+    return folder / "save" / "tokenizer" / "char.model"
 
 
 @pytest.mark.parametrize("source", ["run", "export"])

@@ -47,7 +47,7 @@ def recogniser(corpus, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tokenizer_file(recogniser):
-    return recogniser / "save" / "tokenizer" / "16_char.model"
+    return recogniser / "save" / "tokenizer" / "char.model"
 
 
 def train_lm(corpus, folder, tokenizer_file, *flags, **values):
