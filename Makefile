@@ -6,6 +6,7 @@
 # demo-slurp        the same for spoken language understanding; TASK is slu or intent, which
 #                   wants ARGS=--pretrained_encoder=... (see README.md)
 # demo-transducer   the same for a transducer that streams, on the corpus of demo
+# demo-best-rq      pre-train without texts, then train the recogniser of demo from there
 # demo-lm           train a language model for the recogniser of demo, and test that with it
 # test              run all tests
 # stress            run the tests that take minutes each
@@ -24,7 +25,7 @@ INSTALLED := .venv/installed
 LANGUAGE ?= nl
 TASK ?= slu
 
-.PHONY: demo demo-commonvoice demo-aishell demo-tedlium demo-speechcommands demo-slurp demo-transducer demo-lm test stress bench study results lint format
+.PHONY: demo demo-commonvoice demo-aishell demo-tedlium demo-speechcommands demo-slurp demo-transducer demo-best-rq demo-lm test stress bench study results lint format
 
 demo: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
@@ -63,6 +64,14 @@ demo-transducer: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
 	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo_transducer.yaml \
 		--data_folder=runs/mini/LibriSpeech $(ARGS)
+
+demo-best-rq: $(INSTALLED)
+	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
+	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo_best_rq.yaml \
+		--data_folder=runs/mini/LibriSpeech $(ARGS)
+	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo.yaml \
+		--data_folder=runs/mini/LibriSpeech --output_folder=runs/LibriSpeech/demo_from_best_rq \
+		--pretrained_model=runs/LibriSpeech/demo_best_rq/SummaryMixing/3407
 
 DEMO := runs/LibriSpeech/demo/SummaryMixing/3407
 

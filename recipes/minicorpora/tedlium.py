@@ -16,6 +16,7 @@ import soundfile
 from recipes.minicorpora.command_line import parser_of, report, sizes_of
 from recipes.minicorpora.english import GRAMMAR
 from recipes.minicorpora.making import check_workers, make_once, speak_all, statistics_of
+from recipes.minicorpora.noise import noise
 from recipes.minicorpora.speech import SAMPLE_RATE
 from recipes.minicorpora.utterances import SPLITS, draw_texts, plan
 
@@ -90,18 +91,24 @@ def _write_talk(folder, speaker, paths):
     """Join what a speaker says into a talk, and note the times."""
     talk = f"Speaker{speaker.id}_2012"
     label = f"<o,f0,{SEXES[speaker.voice.sex]}>"
-    sound, position = [np.zeros(round(OPENING * SAMPLE_RATE))], OPENING
+    rng = np.random.default_rng(speaker.id)
+    sound, position = [_room(OPENING, rng)], OPENING
     gap = "<o,,unknown> ignore_time_segment_in_scoring"
     lines = [f"{talk} 1 inter_segment_gap 0 {OPENING:.2f} {gap}\n"]
     for utterance in speaker.utterances:
         wave, _ = soundfile.read(paths[utterance])
         end = position + len(wave) / SAMPLE_RATE
         lines.append(f"{talk} 1 {talk} {position:.2f} {end:.2f} {label} {utterance.text}\n")
-        sound += [wave, np.zeros(round(PAUSE * SAMPLE_RATE))]
+        sound += [wave, _room(PAUSE, rng)]
         position = end + PAUSE
     samples = np.concatenate(sound)
     soundfile.write(folder / "sph" / f"{talk}.sph", samples, SAMPLE_RATE, "PCM_16", format="NIST")
     (folder / "stm" / f"{talk}.stm").write_text("".join(lines), encoding="utf-8")
+
+
+def _room(seconds, rng):
+    """Make the noise of a room in which nobody speaks."""
+    return 0.003 * noise("pink", round(seconds * SAMPLE_RATE), rng)
 
 
 def main(arguments=None):

@@ -67,7 +67,9 @@ def make_dataset(data, targets, hparams, train=False):
     read = ReadForTraining(hparams) if train else ReadWhole(hparams)
     whole = {"start": "", "end": ""}
     data = {key: {**whole, **item} for key, item in data.items()}
-    pipelines = [DynamicItem(["wav", "start", "end"], read, ["sig"]), targets.pipeline(hparams)]
+    pipelines = [DynamicItem(["wav", "start", "end"], read, ["sig"])]
+    if targets.keys:
+        pipelines.append(targets.pipeline(hparams))
     return DynamicItemDataset(data, pipelines, ["id", "sig", *targets.keys])
 
 

@@ -1,4 +1,4 @@
-"""Training targets: the pieces of a text, or one label."""
+"""Training targets: the pieces of a text, one label, or none."""
 
 from functools import partial
 from itertools import pairwise
@@ -203,6 +203,26 @@ class Labels:
     def skip_reasons(self, items, frames, hparams):
         """Any utterance will do."""
         return [None] * len(items)
+
+
+class Untranscribed:
+    """No target but the speech itself, for pre-training."""
+
+    keys = ()
+    counted = False
+    digest = None
+
+    def check(self, settings):
+        """Any model will do."""
+
+    def lengths(self, items):
+        """No token, which counts as one."""
+        return [1] * len(items)
+
+    def skip_reasons(self, items, frames, hparams):
+        """Say which utterances are shorter than a mask."""
+        longest = hparams["mask_length"]
+        return [None if count >= longest else "shorter than a mask" for count in frames]
 
 
 def _encode_text(tokenizer, bos_index, eos_index, text):

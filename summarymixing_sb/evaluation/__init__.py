@@ -5,6 +5,7 @@ from summarymixing_sb.evaluation.environment import (
     peak_memory_mb,
     reset_peak_memory,
 )
+from summarymixing_sb.evaluation.record import write_scores
 from summarymixing_sb.evaluation.results import (
     write_label_results,
     write_test_results,
@@ -18,6 +19,7 @@ __all__ = [
     "reset_peak_memory",
     "score",
     "write_label_results",
+    "write_scores",
     "write_test_results",
     "write_utterances",
 ]

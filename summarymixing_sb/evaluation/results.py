@@ -11,23 +11,11 @@ from speechbrain.utils.edit_distance import EDIT_SYMBOLS
 from speechbrain.utils.metric_stats import ErrorRateStats
 
 from summarymixing_sb.evaluation.bootstrap import error_rate_interval
-from summarymixing_sb.evaluation.environment import environment_record
 from summarymixing_sb.evaluation.normalizers import make_normalizer
+from summarymixing_sb.evaluation.record import make_record, write_record
 from summarymixing_sb.evaluation.scoring import as_text, score, units_of
 from summarymixing_sb.files import atomic_open
 
-INFO_KEYS = (
-    "hours_audio",
-    "parameters",
-    "seconds",
-    "peak_memory_mb",
-    "seed",
-    "command",
-    "yaml",
-    "overrides",
-    "mixer",
-    "preset",
-)
 #: jiwer's names of what SpeechBrain has symbols for.
 SYMBOLS = {
     "equal": EDIT_SYMBOLS["eq"],
@@ -118,10 +106,10 @@ def write_test_results(
     if normalizer is not None:
         scores |= _normalized_scores(references, hypotheses, normalizer)
     missing = [f"decoding.{key}" for key in DECODING_KEYS if key not in info.get("decoding", {})]
-    record = _record(name, {**scores, **(more_scores or {})}, info, missing)
+    record = make_record(name, {**scores, **(more_scores or {})}, info, missing)
     _write_texts(folder, name, ids, references, hypotheses)
     _write_whole(Path(folder) / f"{name}.wer.txt", _alignments(ids, references, hypotheses))
-    return _write_record(folder, name, record)
+    return write_record(folder, name, record)
 
 
 def _normalized_scores(references, hypotheses, name):
@@ -192,9 +180,9 @@ def write_label_results(
         As :func:`write_test_results` does.
     """
     _check_ids(name, ids, references)
-    record = _record(name, {**scores, "utterances": len(ids)}, info)
+    record = make_record(name, {**scores, "utterances": len(ids)}, info)
     _write_texts(folder, name, ids, references, hypotheses)
-    return _write_record(folder, name, record)
+    return write_record(folder, name, record)
 
 
 def _check_ids(name, ids, references):
@@ -205,38 +193,12 @@ def _check_ids(name, ids, references):
         raise ValueError(f"test set {name!r} names utterances twice: {', '.join(repeated[:5])}")
 
 
-def _record(name, scores, info, missing=()):
-    """Join scores, run and environment into what the JSON file says."""
-    missing = [*(key for key in INFO_KEYS if key not in info), *missing]
-    if missing:
-        raise ValueError(f"info of test set {name!r} lacks {', '.join(missing)}")
-    if not info["hours_audio"] > 0:
-        raise ValueError(f"info['hours_audio'] must be above 0, not {info['hours_audio']}")
-    factor = info["seconds"] / (3600 * info["hours_audio"])
-    speed = {"real_time_factor": factor, "rtfx": 1 / factor if factor else None}
-    made = {"test_set": name, **scores, **speed, **environment_record()}
-    clash = sorted(made.keys() & info.keys())
-    if clash:
-        raise ValueError(
-            f"info must not give {', '.join(clash)}: filled in when results are written"
-        )
-    # NaN and infinity are no JSON; other programs could not read the file
-    return json.dumps({**made, **info}, indent=2, ensure_ascii=False, allow_nan=False)
-
-
 def _write_texts(folder, name, ids, references, hypotheses):
     """Write references and hypotheses, a line each."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     for suffix, texts in (("ref", references), ("hyp", hypotheses)):
         lines = [f"{key}\t{text}\n" for key, text in zip(ids, texts)]
         _write_whole(Path(folder) / f"{name}.{suffix}.txt", "".join(lines))
-
-
-def _write_record(folder, name, record):
-    """Write the JSON file."""
-    path = Path(folder) / f"{name}.json"
-    _write_whole(path, record + "\n")
-    return path
 
 
 def _alignments(ids, references, hypotheses):

@@ -95,8 +95,15 @@ class EncoderBrain(ResumableBrain):
             self.times[key] = (self.seconds - before) * own / total
         return loss
 
-    def front_end(self, batch, stage):
+    def front_end(self, batch, stage, augment=None):
         """From waveforms to features for the encoder.
+
+        Parameters
+        ----------
+        batch : speechbrain.dataio.batch.PaddedBatch
+        stage : speechbrain.Stage
+        augment : callable, optional
+            Applied to the normalised features, in place of the augmentation of training.
 
         Returns
         -------
@@ -113,7 +120,7 @@ class EncoderBrain(ResumableBrain):
             signals,
             from_relative(lengths, signals.shape[1]),
             epoch=hparams.epoch_counter.current,
-            augment=hparams.fea_augment if stage == sb.Stage.TRAIN else None,
+            augment=augment or (hparams.fea_augment if stage == sb.Stage.TRAIN else None),
         )
 
     # Stages

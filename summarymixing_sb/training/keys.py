@@ -29,7 +29,7 @@ _LIMITED = (("limited_left_context_prob", (True,)),)
 #: Keys of the YAML files; others may stand in a file, and are not checked.
 KEYS = {
     "seed": integer(0, 2**32 - 1),
-    "task": choice("asr", "slu", "intent", "transducer", "classification"),
+    "task": choice("asr", "slu", "intent", "transducer", "classification", "best_rq"),
     "output_folder": path(),
     "save_folder": path(),
     "train_log": path("file"),
@@ -95,6 +95,11 @@ KEYS = {
     "left_context_chunks_min": integer(0, used=_LIMITED),
     "left_context_chunks_max": integer(0, used=_LIMITED),
     "consistency_weight": number(0, used=_CHUNKS),
+    "mask_prob": number(above=0, high=1),
+    "mask_length": integer(1),
+    "mask_noise": number(0),
+    "codes": integer(2),
+    "code_size": integer(1),
     "pretrained_encoder": path("null, or the output_folder", null=True),
     "pretrained_model": path("null, or the output_folder", null=True),
     "pretrained_parts": list_of(_STARTS, 1, "null, or list", null=True, used=_PRETRAINED),

@@ -75,6 +75,7 @@ def _write_results(brain, hparams, split, run, data):
         }
         for key, reference, hypothesis in zip(brain.ids, brain.references, brain.hypotheses)
     )
-    write_utterances(hparams["results_folder"], name, rows)
+    if brain.ids:
+        write_utterances(hparams["results_folder"], name, rows)
     hparams["train_logger"].log_stats({"test": name}, test_stats=brain.test_stats)
     print(f"{name}: {summary}, details in {file}")

@@ -37,9 +37,9 @@ def speak(numbers, seconds, rate=16000):
 
 
 def train(dataset, hparams, data_folder, output_folder, *flags, **overrides):
-    """Run a recipe in this process; returns the Brain."""
+    """Run a recipe in this process; an override of None leaves one of `TINY` away."""
     values = {"data_folder": data_folder, "output_folder": output_folder, **TINY, **overrides}
-    options = [f"--{key}={value}" for key, value in values.items()]
+    options = [f"--{key}={value}" for key, value in values.items() if value is not None]
     command = [str(HPARAMS / dataset / hparams), *options, "--noprogressbar", *flags]
     return run_experiment(command, load_recipe(dataset, "train").prepare)
 

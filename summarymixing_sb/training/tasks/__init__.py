@@ -1,6 +1,7 @@
 """The tasks by the name that YAML files give them."""
 
 from summarymixing_sb.training.tasks.asr import ASRBrain
+from summarymixing_sb.training.tasks.best_rq import BestRQBrain
 from summarymixing_sb.training.tasks.classification import ClassificationBrain
 from summarymixing_sb.training.tasks.intent import IntentBrain
 from summarymixing_sb.training.tasks.slu import SLUBrain
@@ -12,6 +13,7 @@ TASKS = {
     "intent": IntentBrain,
     "transducer": TransducerBrain,
     "classification": ClassificationBrain,
+    "best_rq": BestRQBrain,
 }
 
 
