@@ -9,12 +9,14 @@ version = {}
 exec((ROOT / "summarymixing_sb" / "version.py").read_text(encoding="utf-8"), version)
 
 DEMO = ["espeakng-loader>=0.2.4"]
+SSL = ["transformers>=4.49"]
 PLOT = ["matplotlib>=3.8"]
 NORMALIZER = ["whisper-normalizer>=0.1"]
 ONNX = ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"]
 NGRAM = ["arpa>=0.1.0b4"]
 TEST = [
     *NGRAM,
+    *SSL,
     *DEMO,
     *PLOT,
     *NORMALIZER,
@@ -57,6 +59,7 @@ setup(
         "tensorboard": ["tensorboard>=2.15"],
         "test": TEST,
         "plot": PLOT,
+        "ssl": SSL,
     },
     entry_points={
         "console_scripts": [

@@ -6,6 +6,7 @@ import torch
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.encoder import CategoricalEncoder
+from tiny_ssl import SIZES, make_ssl
 
 from summarymixing_sb.data.targets import Labels, Tokens, Untranscribed
 from summarymixing_sb.training.config import check_settings, load_hparams, read_settings
@@ -66,6 +67,9 @@ def small_overrides(file, overrides, folder):
     folders = {"data_folder": str(folder), "output_folder": str(folder / "run")}
     settings = read_settings(file, {**folders, **overrides})
     small = {key: value for key, value in SMALL.items() if settings.get(key)}
+    if "ssl_source" in settings:
+        source = make_ssl(folder / "ssl_source")
+        small |= {"ssl_source": source, "ssl_folder": source, "d_model": SIZES["hidden_size"]}
     return {**folders, **small, **overrides}
 
 

@@ -113,6 +113,8 @@ class EncoderBrain(ResumableBrain):
             (B,) valid frames.
         """
         modules, hparams = self.stage_modules(stage), self.hparams
+        if augment is None and stage == sb.Stage.TRAIN:
+            augment = getattr(hparams, "fea_augment", None)
         hop = hparams.sample_rate * hparams.hop_length // 1000
         front_end = FrontEnd(hparams.compute_features, modules["normalize"], modules["CNN"], hop)
         signals, lengths = batch.sig
@@ -120,7 +122,7 @@ class EncoderBrain(ResumableBrain):
             signals,
             from_relative(lengths, signals.shape[1]),
             epoch=hparams.epoch_counter.current,
-            augment=augment or (hparams.fea_augment if stage == sb.Stage.TRAIN else None),
+            augment=augment,
         )
 
     # Stages

@@ -60,8 +60,9 @@ def check_settings(settings, task, given=()):
             f"avoid_if_shorter_than ({settings['avoid_if_shorter_than']} s) must be below "
             f"avoid_if_longer_than ({settings['avoid_if_longer_than']} s)"
         )
-    window = settings["win_length"] * settings["sample_rate"] // 1000
-    if window > settings["n_fft"]:
+    # models that learn their features have no window
+    window = settings.get("win_length", 0) * settings["sample_rate"] // 1000
+    if window > settings.get("n_fft", 0):
         raise ValueError(
             f"n_fft: the window of {settings['win_length']} ms has {window} samples, more than "
             f"n_fft ({settings['n_fft']}): raise it, or lower win_length"

@@ -26,6 +26,11 @@ _STARTS = text("", "the beginning of names")
 _CHUNKS = (("chunkwise_prob", (True,)),)
 _LIMITED = (("limited_left_context_prob", (True,)),)
 
+
+def _is_layer(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 #: Keys of the YAML files; others may stand in a file, and are not checked.
 KEYS = {
     "seed": integer(0, 2**32 - 1),
@@ -115,6 +120,13 @@ KEYS = {
     "freq_drops": integer(),
     # model
     "encoder_module": text(""),
+    "ssl_source": text("folder, or owner/name", "a folder, or owner/name on the hub"),
+    "ssl_folder": path(),
+    "replaced_layers": Key(
+        "all, or list of int",
+        "all, or a list of layers, in [ ]",
+        lambda value: value == "all" or (isinstance(value, list) and all(map(_is_layer, value))),
+    ),
     "attention_type": text(""),
     "d_model": integer(2, step=2),
     "nhead": integer(1),

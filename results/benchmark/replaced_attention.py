@@ -1,0 +1,123 @@
+"""A training step of wav2vec 2.0 (base, random weights) with its attention replaced.
+
+``python -m results.benchmark.replaced_attention --output results/replaced_attention.csv``
+
+One utterance, CTC, on one thread of a CPU. Times are medians of rounds in which the models take
+turns, memory is the peak of a process that does one step; ratios are to the original, by torch's
+scaled_dot_product_attention.
+"""
+
+import argparse
+import ctypes
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from statistics import median
+from types import SimpleNamespace
+
+import torch
+
+from results.benchmark.memory import M_MMAP_THRESHOLD
+from results.benchmark.rows import machine_columns, write_rows
+from results.benchmark.timing import interleave
+from summarymixing_sb.evaluation import peak_memory_mb
+from summarymixing_sb.models.ssl_encoder import Samples, SSLEncoder, WaveformFrontEnd
+
+SECONDS = (10, 40, 100)
+WIDTH, PIECES = 768, 1000
+SIZES = {"local_hidden": [WIDTH], "local_out": WIDTH, "summary_hidden": [WIDTH]}
+WINDOW = {"SummaryMixing": {**SIZES, "summary_out": WIDTH, "pooling": "window", "window": 15}}
+#: Layers that are replaced, and whether the rest is trained, too.
+SYSTEMS = {
+    "attention": ([], True),
+    "window SummaryMixing in half of the layers": (list(range(6, 12)), True),
+    "window SummaryMixing": ("all", True),
+    "window SummaryMixing, trained alone": ("all", False),
+}
+
+
+def make_step(name, seconds):
+    """Make a training step.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SYSTEMS`.
+    seconds : float
+
+    Returns
+    -------
+    callable
+    """
+    # takes seconds to import, and is needed here alone
+    from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+    replaced, whole = SYSTEMS[name]
+    torch.manual_seed(0)
+    model = Wav2Vec2Model(Wav2Vec2Config(attn_implementation="sdpa"))
+    ssl = SimpleNamespace(model=model, normalize_wav=False)
+    front_end, encoder = WaveformFrontEnd(ssl), SSLEncoder(ssl, replaced, mixer_options=WINDOW)
+    head = torch.nn.Linear(WIDTH, PIECES)
+    front_end.requires_grad_(False)
+    if not whole:
+        encoder.requires_grad_(False)
+        encoder.mixers.requires_grad_(True)
+    features = Samples()(torch.randn(1, round(16000 * seconds)))
+    tokens = torch.randint(1, PIECES, (1, round(4 * seconds)))
+
+    def step():
+        encoded, _ = encoder(front_end(features))
+        scores = head(encoded).log_softmax(-1).transpose(0, 1)
+        frames, count = torch.tensor([len(scores)]), torch.tensor([tokens.shape[1]])
+        torch.nn.functional.ctc_loss(scores, tokens, frames, count).backward()
+
+    return step
+
+
+def peak_of_step(name, seconds):
+    """Give the MiB by which a step raises the peak memory of a process that did nothing before."""
+    if hasattr(ctypes.pythonapi, "mallopt"):
+        ctypes.pythonapi.mallopt(M_MMAP_THRESHOLD, 2**16)
+    torch.set_num_threads(1)
+    step = make_step(name, seconds)
+    before = peak_memory_mb("cpu")
+    step()
+    return peak_memory_mb("cpu") - before
+
+
+def main(argv=None):
+    """Measure, print and write a CSV file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, nargs="+", default=SECONDS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", required=True)
+    options = parser.parse_args(argv)
+    context = multiprocessing.get_context("forkserver")
+    torch.set_num_threads(1)
+    constants, rows = machine_columns(), []
+    for seconds in options.seconds:
+        steps = {name: make_step(name, seconds) for name in SYSTEMS}
+        taken, failures = interleave(steps, options.rounds)
+        if failures:
+            raise RuntimeError(f"{failures}")
+        peaks = {}
+        for name in SYSTEMS:
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                peaks[name] = pool.submit(peak_of_step, name, seconds).result()
+        first = next(iter(SYSTEMS))
+        for name in SYSTEMS:
+            own = median(taken[name])
+            row = {
+                "model": name,
+                "seconds": f"{seconds:g}",
+                "step_s": f"{own:.3f}",
+                "peak_mb": f"{peaks[name]:.0f}",
+                "time_ratio": f"{own / median(taken[first]):.3f}",
+                "memory_ratio": f"{peaks[name] / peaks[first]:.3f}",
+            }
+            print(*row.values(), sep="\t", flush=True)
+            rows.append({**row, **constants})
+    write_rows(options.output, rows)
+
+
+if __name__ == "__main__":
+    main()
