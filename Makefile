@@ -103,6 +103,7 @@ study: $(INSTALLED)
 
 results: $(INSTALLED)
 	$(BIN)/python -m results.tools.page
+	$(BIN)/python -m results.tools.gpu
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
