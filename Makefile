@@ -100,6 +100,7 @@ bench: $(INSTALLED)
 study: $(INSTALLED)
 	$(BIN)/python -m results.study.mixers $(ARGS)
 	$(BIN)/python -m results.study.streams $(ARGS)
+	$(BIN)/python -m results.study.pretraining $(ARGS)
 
 results: $(INSTALLED)
 	$(BIN)/python -m results.tools.page

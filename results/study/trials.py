@@ -43,11 +43,17 @@ class System:
         Keys of the YAML file in which it differs from the others.
     fold : str
         Of a cross-validation, what it is tested on.
+    start : System, optional
+        What is trained before, with the same seed, and gives its parameters.
+    yaml : str or Path, optional
+        If it is not that of the study.
     """
 
     name: str
     overrides: dict = field(default_factory=dict)
     fold: str = ""
+    start: "System | None" = None
+    yaml: str | Path | None = None
 
 
 def make_parser(description, seeds):
@@ -174,8 +180,22 @@ def run_trial(yaml, system, seed, folder):
     """
     name = f"{system.name}/{system.fold}/{seed}".replace(" ", "_").replace("//", "/")
     output = Path(folder) / name
+    starts = output.with_name(f"{output.name}_start")
+    start = {}
+    if system.start:
+        _run_recipe(yaml, system.start, seed, starts)
+        start = {"pretrained_model": str(starts)}
+    _run_recipe(yaml, replace(system, overrides={**system.overrides, **start}), seed, output)
+    rows = [make_row(system, seed, file) for file in sorted(output.glob("results/*.json"))]
+    shutil.rmtree(output)
+    shutil.rmtree(starts, ignore_errors=True)
+    return rows
+
+
+def _run_recipe(yaml, system, seed, output):
+    """Train a system and test it, or go on with it."""
     overrides = {**system.overrides, "seed": seed, "output_folder": str(output)}
-    command = [sys.executable, str(RECIPE), str(yaml), "--noprogressbar"]
+    command = [sys.executable, str(RECIPE), str(system.yaml or yaml), "--noprogressbar"]
     command += [f"--{key}={_yaml_text(value)}" for key, value in overrides.items()]
     output.mkdir(parents=True, exist_ok=True)
     with open(output / "stdout.txt", "a", encoding="utf-8") as log:
@@ -183,9 +203,6 @@ def run_trial(yaml, system, seed, folder):
         code = subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
     if code:
         raise RuntimeError(f"{system.name}, seed {seed}: failed, see {log.name}")
-    rows = [make_row(system, seed, file) for file in sorted(output.glob("results/*.json"))]
-    shutil.rmtree(output)
-    return rows
 
 
 def make_row(system, seed, file):
@@ -208,6 +225,7 @@ def make_row(system, seed, file):
         aligned = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
         counts.append(f"{count_errors(aligned)}/{len(reference)}")
     own = ("seed", "output_folder", "data_folder", "manifest_folder", "tokenizer_folder")
+    own += ("pretrained_model",)
     return {
         "system": system.name,
         "seed": seed,

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from results.study import mixers, real_speech, streams
+from results.study import mixers, pretraining, real_speech, streams
 from results.study.trials import read_rows
 
 FOLDER = Path(__file__).resolve().parents[3] / "results" / "study"
 
 
-@pytest.mark.parametrize("study", [mixers, streams, real_speech], ids=lambda m: m.__name__)
+STUDIES = (mixers, streams, real_speech, pretraining)
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda m: m.__name__)
 def test_page_and_rows_agree(study, tmp_path, monkeypatch):
     if not (study.FOLDER / "runs.csv").is_file():
         pytest.skip("nothing has been run yet")
@@ -34,7 +37,7 @@ def test_the_first_page_claims_what_is_significant_and_nothing_else():
 
 
 def test_what_is_compared_is_equal_in_size():
-    for study in (mixers, streams, real_speech):
+    for study in STUDIES:
         rows = read_rows(study.FOLDER / "runs.csv")
         for test in {row["test"] for row in rows}:
             counts = {int(row["parameters"]) for row in rows if row["test"] == test}
@@ -54,7 +57,7 @@ def made_up(name, seed, fold, test, errors="1/4 0/4 2/4"):
 
 
 def test_pages_of_made_up_rows(tmp_path, monkeypatch):
-    for study in (streams, real_speech):
+    for study in (streams, real_speech, pretraining):
         folder = tmp_path / study.__name__
         folder.mkdir()
         shutil.copy(study.FOLDER / "template.md", folder)
@@ -80,3 +83,8 @@ def test_pages_of_made_up_rows(tmp_path, monkeypatch):
     text = (real_speech.FOLDER / "README.md").read_text(encoding="utf-8")
     assert "## Strings of digits" in text
     assert "LibriSpeech, 1.6 hours" not in text
+
+    names = (*pretraining.BASELINES, pretraining.PRETRAINED)
+    pretraining.write_page([made_up(name, s, "", "test-mini") for name in names for s in (1, 2)])
+    text = (pretraining.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert "| pre-trained by BEST-RQ |" in text

@@ -21,6 +21,7 @@ from results.study.trials import (
 
 ROOT = Path(__file__).resolve().parents[3]
 YAML = ROOT / "hparams" / "LibriSpeech" / "demo.yaml"
+BEST_RQ = YAML.with_name("demo_best_rq.yaml")
 SMALL = {
     **{key: value for key, value in TINY.items() if not key.endswith("_hidden")},
     "num_decoder_layers": 0,
@@ -46,9 +47,13 @@ def overrides(tmp_path_factory):
 
 
 def test_a_study_resumes_and_has_a_page(overrides, tmp_path, monkeypatch):
+    other = {"attention_type": "RoPESDPA"}
+    untranscribed = {key: overrides[key] for key in ("data_folder", "number_of_epochs")}
+    sizes = {key: value for key, value in SMALL.items() if key != "num_decoder_layers"}
+    start = System("before", {**sizes, **untranscribed, **other}, yaml=BEST_RQ)
     systems = [
         System("ours", overrides),
-        System("theirs, for one", {**overrides, "attention_type": "RoPESDPA"}),
+        System("theirs, for one", {**overrides, **other}, start=start),
     ]
     table = tmp_path / "runs.csv"
     run_trials(table, YAML, systems, [1], tmp_path / "runs")
