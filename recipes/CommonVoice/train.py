@@ -10,24 +10,11 @@ command resumes a run.
 
 import sys
 
-from summarymixing_sb.training.experiment import run_experiment
+from summarymixing_sb.training.experiment import preparation, run_experiment
 
 from commonvoice_prepare import prepare_commonvoice
 
-
-def prepare(hparams):
-    """Write the CSV files of the splits that the YAML file names."""
-    prepare_commonvoice(
-        hparams["data_folder"],
-        hparams["language"],
-        hparams["manifest_folder"],
-        hparams["train_splits"],
-        hparams["valid_splits"],
-        hparams["test_splits"],
-        hparams["allow_incomplete_evaluation"],
-        hparams.get("allow_overlap", False),
-    )
-
+prepare = preparation(prepare_commonvoice, "language")
 
 if __name__ == "__main__":
     run_experiment(sys.argv[1:], prepare)

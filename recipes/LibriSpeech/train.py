@@ -9,23 +9,11 @@ Every key of the YAML file can be overridden by ``--key=value``; SpeechBrain's r
 
 import sys
 
-from summarymixing_sb.training.experiment import run_experiment
+from summarymixing_sb.training.experiment import preparation, run_experiment
 
 from librispeech_prepare import prepare_librispeech
 
-
-def prepare(hparams):
-    """Write the CSV files of the splits that the YAML file names."""
-    prepare_librispeech(
-        hparams["data_folder"],
-        hparams["manifest_folder"],
-        hparams["train_splits"],
-        hparams["valid_splits"],
-        hparams["test_splits"],
-        hparams["allow_incomplete_evaluation"],
-        hparams.get("allow_overlap", False),
-    )
-
+prepare = preparation(prepare_librispeech)
 
 if __name__ == "__main__":
     run_experiment(sys.argv[1:], prepare)

@@ -10,21 +10,11 @@ Every key of the YAML file can be overridden by ``--key=value``; SpeechBrain's r
 
 import sys
 
-from summarymixing_sb.training.experiment import run_experiment
+from summarymixing_sb.training.experiment import preparation, run_experiment
 
 from speechcommands_prepare import prepare_speechcommands
 
-
-def prepare(hparams):
-    """Write the CSV files of the splits that the YAML file names."""
-    keys = ("train_splits", "valid_splits", "test_splits", "classes")
-    keys += ("allow_incomplete_evaluation", "allow_overlap")
-    prepare_speechcommands(
-        hparams["data_folder"],
-        hparams["manifest_folder"],
-        **{key: hparams[key] for key in keys},
-    )
-
+prepare = preparation(prepare_speechcommands, "classes")
 
 if __name__ == "__main__":
     run_experiment(sys.argv[1:], prepare)

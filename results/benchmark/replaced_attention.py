@@ -5,7 +5,7 @@
 One utterance, CTC, on one thread of a CPU. Times are medians of rounds in which the models take
 turns, memory is the peak of a process that does one step. Ratios are to the original by torch's
 scaled_dot_product_attention, without dropout of the attention: with it, as it was trained, torch's
-kernels for CPUs hold all pairs of frames. A process may ask for 20 GiB; where that is too little, the
+kernels for CPUs hold all pairs of frames. A process may ask for 20 GiB; where that is too little,
 cells are empty.
 """
 

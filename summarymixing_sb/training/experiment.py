@@ -46,6 +46,12 @@ from summarymixing_sb.training.testing import run_tests
 
 logger = get_logger(__name__)
 
+#: Keys that every dataset's preparation takes.
+PREPARATION = (
+    *("train_splits", "valid_splits", "test_splits"),
+    *("allow_incomplete_evaluation", "allow_overlap"),
+)
+
 
 def run_experiment(argv, prepare):
     """Prepare data, train a model or go on training it, and test it.
@@ -84,6 +90,40 @@ def run_experiment(argv, prepare):
         brain = _run(argv, prepare, task, hparams_file, run_opts, overrides, signals)
     leave_group(brain)
     return brain
+
+
+def preparation(prepare, *more):
+    """Make what :func:`run_experiment` calls of a dataset's function.
+
+    Parameters
+    ----------
+    prepare : callable
+        Takes ``data_folder``, ``save_folder`` and, by their names in YAML files, lists of splits
+        and the keys `allow_incomplete_evaluation` and `allow_overlap`.
+    *more : str
+        Other keys that it takes.
+
+    Returns
+    -------
+    callable
+        From hyperparameters to what `prepare` returns.
+
+    Examples
+    --------
+    >>> def prepare(data_folder, save_folder, language, **splits):
+    ...     return data_folder, save_folder, language, splits
+    >>> hparams = {"data_folder": "cv", "manifest_folder": "run/manifests", "language": "nl"}
+    >>> preparation(prepare, "language")({**hparams, "test_splits": ["test"], "seed": 1})
+    ('cv', 'run/manifests', 'nl', {'test_splits': ['test']})
+    """
+
+    def prepare_by(hparams):
+        # YAML files of before 0.2 have no allow_overlap
+        keys = [key for key in (*PREPARATION, *more) if key in hparams]
+        given = {key: hparams[key] for key in keys}
+        return prepare(hparams["data_folder"], save_folder=hparams["manifest_folder"], **given)
+
+    return prepare_by
 
 
 def leave_group(brain):
