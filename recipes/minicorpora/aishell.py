@@ -9,7 +9,7 @@ writes ``OUTPUT/AISHELL-1/wav/{train,dev,test}/<speaker>/`` with WAV files at 16
 
 from pathlib import Path
 
-from recipes.minicorpora.command_line import parser_of, report, sizes_of
+from recipes.minicorpora.command_line import run_maker
 from recipes.minicorpora.making import check_workers, make_once, speak_all, statistics_of
 from recipes.minicorpora.mandarin import GRAMMAR
 from recipes.minicorpora.utterances import SPLITS, draw_texts, plan
@@ -28,14 +28,9 @@ def make_aishell(output, sizes=None, seed=0, workers=None, progress=True):
     output : str or pathlib.Path
         Folder in which ``AISHELL-1`` is written.
     sizes : dict, optional
-        ``{split: (sentences, speakers)}`` for train, dev and test, `SIZES` if not given. A split
-        with fewer sentences than speakers gets as many speakers as sentences.
-    seed : int
-        Another seed gives other sentences and speakers; the same seed the same bytes.
-    workers : int, optional
-        Processes that speak; as many as there are cores if not given.
-    progress : bool
-        Whether to show a progress bar.
+        ``{split: (sentences, speakers)}``; `SIZES` if not given.
+    seed, workers, progress
+        See :func:`recipes.minicorpora.librispeech.make_librispeech`.
 
     Returns
     -------
@@ -44,14 +39,8 @@ def make_aishell(output, sizes=None, seed=0, workers=None, progress=True):
 
     Raises
     ------
-    ValueError
-        A size, the seed or the number of workers is out of range.
-    FileExistsError
-        The folder holds another corpus, or something that is none of ours.
-    ImportError
-        The package espeakng-loader is not installed.
-    RuntimeError
-        espeak-ng cannot start, or this process has it loaded already.
+    ValueError, FileExistsError, ImportError, RuntimeError
+        As `make_librispeech` does.
     """
     check_workers(workers)
     sizes = SIZES if sizes is None else sizes
@@ -87,19 +76,8 @@ def name_of(utterance):
 
 def main(arguments=None):
     """Run the command line."""
-    parser = parser_of(
-        "AISHELL-1",
-        "Speak a small Mandarin corpus in AISHELL-1's layout with espeak-ng.",
-        SIZES,
-        program="aishell",
-    )
-    options = parser.parse_args(arguments)
-    report(
-        Path(options.output) / "AISHELL-1",
-        lambda: make_aishell(
-            options.output, sizes_of(options, SPLITS), options.seed, options.workers
-        ),
-    )
+    description = "Speak a small Mandarin corpus in AISHELL-1's layout with espeak-ng."
+    run_maker(arguments, "AISHELL-1", description, SIZES, make_aishell, "aishell")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 
 def parser_of(dataset, description, sizes, program=None):
@@ -38,6 +39,25 @@ def parser_of(dataset, description, sizes, program=None):
     parser.add_argument("--seed", type=int, default=0, help="seed of sentences, voices and noise")
     parser.add_argument("--workers", type=int, help="processes; one per core if not given")
     return parser
+
+
+def run_maker(arguments, dataset, description, sizes, make, program=None):
+    """Run the command line of a corpus that needs no other options.
+
+    Parameters
+    ----------
+    arguments : list of str or None
+        Those of the process if None.
+    dataset, description, sizes, program
+        See :func:`parser_of`.
+    make : callable
+        ``make(output, sizes, seed, workers) -> statistics``.
+    """
+    options = parser_of(dataset, description, sizes, program).parse_args(arguments)
+    report(
+        Path(options.output) / dataset,
+        lambda: make(options.output, sizes_of(options, sizes), options.seed, options.workers),
+    )
 
 
 def sizes_of(options, splits):

@@ -9,7 +9,7 @@ at 16 kHz and ``<speaker>-<chapter>.trans.txt``; SPEAKERS.TXT and CHAPTERS.TXT l
 
 from pathlib import Path
 
-from recipes.minicorpora.command_line import parser_of, report, sizes_of
+from recipes.minicorpora.command_line import run_maker
 from recipes.minicorpora.english import GRAMMAR
 from recipes.minicorpora.making import (
     check_workers,
@@ -144,18 +144,8 @@ def _write_tables(folder, corpus, seconds):
 
 def main(arguments=None):
     """Run the command line."""
-    parser = parser_of(
-        "LibriSpeech",
-        "Speak a small English corpus in LibriSpeech's layout with espeak-ng.",
-        SIZES,
-    )
-    options = parser.parse_args(arguments)
-    report(
-        Path(options.output) / "LibriSpeech",
-        lambda: make_librispeech(
-            options.output, sizes_of(options, SPLITS), options.seed, options.workers
-        ),
-    )
+    description = "Speak a small English corpus in LibriSpeech's layout with espeak-ng."
+    run_maker(arguments, "LibriSpeech", description, SIZES, make_librispeech)
 
 
 if __name__ == "__main__":

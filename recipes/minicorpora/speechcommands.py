@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from recipes.minicorpora.command_line import parser_of, report, sizes_of
+from recipes.minicorpora.command_line import run_maker
 from recipes.minicorpora.making import check_workers, make_once, speak_all, statistics_of
 from recipes.minicorpora.noise import NOISES, noise
 from recipes.minicorpora.speech import SAMPLE_RATE
@@ -40,14 +40,9 @@ def make_speechcommands(output, sizes=None, seed=0, workers=None, progress=True)
     output : str or pathlib.Path
         Folder in which ``SpeechCommands`` is written.
     sizes : dict, optional
-        ``{split: (words, speakers)}`` for train, dev and test, `SIZES` if not given. Each speaker
-        says the words of the corpus in turn.
-    seed : int
-        Another seed gives other speakers; the same seed the same bytes.
-    workers : int, optional
-        Processes that speak; as many as there are cores if not given.
-    progress : bool
-        Whether to show a progress bar.
+        ``{split: (words, speakers)}``, each of whom says the words in turn; `SIZES` if not given.
+    seed, workers, progress
+        See :func:`recipes.minicorpora.librispeech.make_librispeech`.
 
     Returns
     -------
@@ -56,14 +51,8 @@ def make_speechcommands(output, sizes=None, seed=0, workers=None, progress=True)
 
     Raises
     ------
-    ValueError
-        A size, the seed or the number of workers is out of range.
-    FileExistsError
-        The folder holds another corpus, or something that is none of ours.
-    ImportError
-        The package espeakng-loader is not installed.
-    RuntimeError
-        espeak-ng cannot start, or this process has it loaded already.
+    ValueError, FileExistsError, ImportError, RuntimeError
+        As `make_librispeech` does.
     """
     check_workers(workers)
     sizes = SIZES if sizes is None else sizes
@@ -112,18 +101,8 @@ def _write_noises(folder, seed):
 
 def main(arguments=None):
     """Run the command line."""
-    parser = parser_of(
-        "SpeechCommands",
-        "Speak single words in the layout of Google Speech Commands with espeak-ng.",
-        SIZES,
-    )
-    options = parser.parse_args(arguments)
-    report(
-        Path(options.output) / "SpeechCommands",
-        lambda: make_speechcommands(
-            options.output, sizes_of(options, SPLITS), options.seed, options.workers
-        ),
-    )
+    description = "Speak single words in the layout of Google Speech Commands with espeak-ng."
+    run_maker(arguments, "SpeechCommands", description, SIZES, make_speechcommands)
 
 
 if __name__ == "__main__":

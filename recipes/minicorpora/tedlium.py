@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from recipes.minicorpora.command_line import parser_of, report, sizes_of
+from recipes.minicorpora.command_line import run_maker
 from recipes.minicorpora.english import GRAMMAR
 from recipes.minicorpora.making import check_workers, make_once, speak_all, statistics_of
 from recipes.minicorpora.noise import noise
@@ -35,14 +35,9 @@ def make_tedlium(output, sizes=None, seed=0, workers=None, progress=True):
     output : str or pathlib.Path
         Folder in which ``TED-LIUM`` is written.
     sizes : dict, optional
-        ``{split: (sentences, talks)}`` for train, dev and test, `SIZES` if not given. A split with
-        fewer sentences than talks gets as many talks as sentences.
-    seed : int
-        Another seed gives other sentences and speakers; the same seed the same bytes.
-    workers : int, optional
-        Processes that speak; as many as there are cores if not given.
-    progress : bool
-        Whether to show a progress bar.
+        ``{split: (sentences, talks)}``; a talk is a speaker's; `SIZES` if not given.
+    seed, workers, progress
+        See :func:`recipes.minicorpora.librispeech.make_librispeech`.
 
     Returns
     -------
@@ -51,14 +46,8 @@ def make_tedlium(output, sizes=None, seed=0, workers=None, progress=True):
 
     Raises
     ------
-    ValueError
-        A size, the seed or the number of workers is out of range.
-    FileExistsError
-        The folder holds another corpus, or something that is none of ours.
-    ImportError
-        The package espeakng-loader is not installed.
-    RuntimeError
-        espeak-ng cannot start, or this process has it loaded already.
+    ValueError, FileExistsError, ImportError, RuntimeError
+        As `make_librispeech` does.
     """
     check_workers(workers)
     sizes = SIZES if sizes is None else sizes
@@ -113,19 +102,8 @@ def _room(seconds, rng):
 
 def main(arguments=None):
     """Run the command line."""
-    parser = parser_of(
-        "TED-LIUM",
-        "Speak talks in TED-LIUM's layout with espeak-ng.",
-        SIZES,
-        program="tedlium",
-    )
-    options = parser.parse_args(arguments)
-    report(
-        Path(options.output) / "TED-LIUM",
-        lambda: make_tedlium(
-            options.output, sizes_of(options, SPLITS), options.seed, options.workers
-        ),
-    )
+    description = "Speak talks in TED-LIUM's layout with espeak-ng."
+    run_maker(arguments, "TED-LIUM", description, SIZES, make_tedlium, "tedlium")
 
 
 if __name__ == "__main__":
