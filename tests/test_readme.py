@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -122,34 +123,38 @@ def test_commands_are_of_known_kinds():
             assert words[1] == "-m" or Path(ROOT, words[1]).is_file(), words
 
 
+@cache
+def settings_of(words):
+    """YAML file and settings of a training command; its folders are that of the repository."""
+    hparams_file, _, overrides = parse_command_line(words[recipe_of([*words]) + 1 :])
+    here = {"data_folder", "pretrained_encoder"} & overrides.keys()
+    return hparams_file, read_settings(
+        hparams_file, {**overrides, **dict.fromkeys(here, str(ROOT))}
+    )
+
+
 @pytest.mark.parametrize("words", TRAINING, ids=" ".join)
-def test_training_commands(words, tmp_path, monkeypatch):
+def test_training_commands(words, monkeypatch):
     """Files exist, keys exist, and the hyperparameters pass the checks before preparation."""
     monkeypatch.chdir(ROOT)
     recipe = recipe_of(words)
     assert Path(words[recipe]).is_file()
     assert words[:recipe] in (["python"], ["torchrun", "--nproc_per_node=4"])
-    hparams_file, _, overrides = parse_command_line(words[recipe + 1 :])
+    hparams_file, settings = settings_of(tuple(words))
     assert Path(hparams_file).parent.name == Path(words[recipe]).parent.name
-    overrides = {**overrides, "data_folder": str(tmp_path)}
-    if "pretrained_encoder" in overrides:
-        overrides["pretrained_encoder"] = str(tmp_path)
-    settings = read_settings(hparams_file, overrides)
     check_settings(settings, task_class(settings["task"]))
     assert settings["attention_type"] in list_mixers()
 
 
-def test_two_models_never_share_a_folder(monkeypatch, tmp_path):
+def test_two_models_never_share_a_folder(monkeypatch):
     """The commands can all be typed one after the other."""
     monkeypatch.chdir(ROOT)
     models = {}
     for words in TRAINING:
-        arguments = words[recipe_of(words) + 1 :]
-        hparams_file, _, overrides = parse_command_line(arguments)
-        settings = read_settings(hparams_file, overrides)
+        _, settings = settings_of(tuple(words))
         keys = ("tokenizer_file", "output_neurons", "Transformer", "CNN", "pretrained_encoder")
         model = {key: settings.get(key) for key in keys}
-        assert models.setdefault(settings["output_folder"], model) == model, arguments
+        assert models.setdefault(settings["output_folder"], model) == model, words
 
 
 @pytest.mark.parametrize("name", TEXTS)
