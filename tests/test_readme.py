@@ -127,10 +127,9 @@ def test_commands_are_of_known_kinds():
 def settings_of(words):
     """YAML file and settings of a training command; its folders are that of the repository."""
     hparams_file, _, overrides = parse_command_line(words[recipe_of([*words]) + 1 :])
-    here = {"data_folder", "pretrained_encoder"} & overrides.keys()
-    return hparams_file, read_settings(
-        hparams_file, {**overrides, **dict.fromkeys(here, str(ROOT))}
-    )
+    folders = {"data_folder", "pretrained_encoder", "pretrained_model"} & overrides.keys()
+    overrides |= dict.fromkeys(folders, str(ROOT))
+    return hparams_file, read_settings(hparams_file, overrides)
 
 
 @pytest.mark.parametrize("words", TRAINING, ids=" ".join)
