@@ -20,7 +20,7 @@ from types import SimpleNamespace
 import torch
 
 from results.benchmark.memory import M_MMAP_THRESHOLD
-from results.benchmark.rows import machine_columns, write_rows
+from results.benchmark.rows import machine_columns, read_table, write_rows
 from results.benchmark.timing import interleave
 from summarymixing_sb.evaluation import peak_memory_mb
 from summarymixing_sb.models.ssl_encoder import Samples, SSLEncoder, WaveformFrontEnd
@@ -98,7 +98,7 @@ def _measures(own, of_baseline, column, ratio, digits):
 
 
 def main(argv=None):
-    """Measure, print and write a CSV file."""
+    """Measure, print and write a CSV file; rows of other lengths in it stay."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, nargs="+", default=SECONDS)
     parser.add_argument("--rounds", type=int, default=3)
@@ -124,7 +124,9 @@ def main(argv=None):
                 row |= _measures(peaks[name], peaks[BASELINE], "peak_mb", "memory", 0)
             rows.append({**row, **constants})
             print(*row.values(), sep="\t", flush=True)
-    write_rows(options.output, rows)
+    lengths = {row["seconds"] for row in rows}
+    others = [row for row in read_table(options.output) if row["seconds"] not in lengths]
+    write_rows(options.output, [*others, *rows])
 
 
 if __name__ == "__main__":

@@ -69,6 +69,24 @@ def append_rows(path, rows):
         writer.writerows(rows)
 
 
+def read_table(table):
+    """Read the rows of any table.
+
+    Parameters
+    ----------
+    table : Path
+        It need not exist.
+
+    Returns
+    -------
+    list of dict of str to str
+    """
+    if not Path(table).is_file():
+        return []
+    with open(table, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def write_rows(path, rows):
     """Write a table of its own, whole or not at all, with the columns of its first row.
 

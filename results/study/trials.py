@@ -5,7 +5,6 @@ take days.
 """
 
 import argparse
-import csv
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ import numpy as np
 from torch.nn import ModuleList
 
 from results.benchmark.models import ROOT
+from results.benchmark.rows import read_table as read_rows
 from results.benchmark.rows import write_rows
 from summarymixing_sb.evaluation.compare import load_run
 from summarymixing_sb.evaluation.scoring import count_errors
@@ -244,24 +244,6 @@ def make_row(system, seed, file):
         "date": record["date"],
         "errors": " ".join(counts),
     }
-
-
-def read_rows(table):
-    """Read the rows of a study.
-
-    Parameters
-    ----------
-    table : Path
-        It need not exist.
-
-    Returns
-    -------
-    list of dict of str to str
-    """
-    if not Path(table).is_file():
-        return []
-    with open(table, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def append_rows(table, rows):
