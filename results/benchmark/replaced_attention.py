@@ -2,16 +2,17 @@
 
 ``python -m results.benchmark.replaced_attention --output results/replaced_attention.csv``
 
-One utterance, CTC, on one thread of a CPU. Times are medians of rounds in which the models take
-turns, memory is the peak of a process that does one step. Ratios are to the original by torch's
-scaled_dot_product_attention, without dropout of the attention: with it, as it was trained, torch's
-kernels for CPUs hold all pairs of frames. A process may ask for 20 GiB; where that is too little,
-cells are empty.
+One utterance, CTC, on one thread of a CPU. Each measurement is of a process of its own, whose first
+step gives the peak of the memory and whose second one the time; models take turns, in rounds, whose
+medians are written. Ratios are to the original by torch's scaled_dot_product_attention, without
+dropout of the attention: with it, as it was trained, torch's kernels for CPUs hold all pairs of
+frames. A process may ask for 14 GiB; where that is too little, cells are empty.
 """
 
 import argparse
 import ctypes
 import multiprocessing
+import random
 import resource
 from concurrent.futures import ProcessPoolExecutor
 from statistics import median
@@ -21,7 +22,7 @@ import torch
 
 from results.benchmark.memory import M_MMAP_THRESHOLD
 from results.benchmark.rows import machine_columns, read_table, write_rows
-from results.benchmark.timing import interleave
+from results.benchmark.timing import timed
 from summarymixing_sb.evaluation import peak_memory_mb
 from summarymixing_sb.models.ssl_encoder import Samples, SSLEncoder, WaveformFrontEnd
 
@@ -39,7 +40,7 @@ SYSTEMS = {
 }
 MEASURED = ("step_s", "time_ratio", "peak_mb", "memory_ratio")
 BASELINE = "attention without dropout"
-LIMIT = 20 * 2**30  # bytes that a process may ask for
+LIMIT = 14 * 2**30  # bytes that a process may ask for
 
 
 def make_step(name, seconds):
@@ -81,8 +82,14 @@ def make_step(name, seconds):
     return step
 
 
-def peak_of_step(name, seconds):
-    """Give the MiB by which a step raises the peak memory of a process that did nothing before."""
+def measure(name, seconds):
+    """Measure two steps, the first in a process that did nothing before.
+
+    Returns
+    -------
+    tuple of float
+        Seconds of the second step, and MiB by which the first raised the peak of the memory.
+    """
     if hasattr(ctypes.pythonapi, "mallopt"):
         ctypes.pythonapi.mallopt(M_MMAP_THRESHOLD, 2**16)
     torch.set_num_threads(1)
@@ -90,7 +97,8 @@ def peak_of_step(name, seconds):
     step = make_step(name, seconds)
     before = peak_memory_mb("cpu")
     step()
-    return peak_memory_mb("cpu") - before
+    peak = peak_memory_mb("cpu") - before
+    return timed(step), peak
 
 
 def _measures(own, of_baseline, column, ratio, digits):
@@ -105,23 +113,27 @@ def main(argv=None):
     parser.add_argument("--output", required=True)
     options = parser.parse_args(argv)
     context = multiprocessing.get_context("forkserver")
-    torch.set_num_threads(1)
-    resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
-    constants, rows = machine_columns(), []
+    constants, rows, orders = machine_columns(), [], random.Random(0)
     for seconds in options.seconds:
-        steps = {name: make_step(name, seconds) for name in SYSTEMS}
-        taken, failures = interleave(steps, options.rounds)
-        for name, failure in failures.items():
-            print(f"{name}: {seconds:g} s: {failure}", flush=True)
-        peaks = {}
-        for name in taken:
-            with ProcessPoolExecutor(1, mp_context=context) as pool:
-                peaks[name] = pool.submit(peak_of_step, name, seconds).result()
+        measured, failed = {}, set()
+        for _ in range(options.rounds):
+            for name in orders.sample(list(SYSTEMS), len(SYSTEMS)):
+                if name not in failed:
+                    with ProcessPoolExecutor(1, mp_context=context) as pool:
+                        try:
+                            found = pool.submit(measure, name, seconds).result()
+                            measured.setdefault(name, []).append(found)
+                        except RuntimeError as error:
+                            print(f"{name}, {seconds:g} s: {error}", flush=True)
+                            failed.add(name)
         for name in SYSTEMS:
             row = {"model": name, "seconds": f"{seconds:g}", **dict.fromkeys(MEASURED, "")}
-            if name in taken:
-                row |= _measures(median(taken[name]), median(taken[BASELINE]), "step_s", "time", 3)
-                row |= _measures(peaks[name], peaks[BASELINE], "peak_mb", "memory", 0)
+            if name in measured:
+                own, of_baseline = (
+                    [median(values) for values in zip(*measured[key])] for key in (name, BASELINE)
+                )
+                row |= _measures(own[0], of_baseline[0], "step_s", "time", 3)
+                row |= _measures(own[1], of_baseline[1], "peak_mb", "memory", 0)
             rows.append({**row, **constants})
             print(*row.values(), sep="\t", flush=True)
     lengths = {row["seconds"] for row in rows}

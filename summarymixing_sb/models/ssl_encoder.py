@@ -23,6 +23,7 @@ class Samples(nn.Module):
 
     Examples
     --------
+    >>> import torch
     >>> Samples()(torch.zeros(2, 16000)).shape
     torch.Size([2, 51, 320])
     """

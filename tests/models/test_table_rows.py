@@ -11,8 +11,8 @@ from summarymixing_sb.training.config import parse_command_line
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "results" / "commands.md").read_text(encoding="utf-8")
-# Both are fetched from the Hugging Face hub, which a test cannot reach
-FETCHED = ("tokenizer_file", "lm_source")
+# Two are fetched from the Hugging Face hub, which a test cannot reach, one is of a training before
+FETCHED = ("tokenizer_file", "lm_source", "pretrained_model")
 
 
 def commands():

@@ -38,7 +38,8 @@ def root(tmp_path):
     shutil.copy(ROOT / "results" / "hyperparameters.csv", results)
     for name in ("published", "commands"):
         head, *lines = (ROOT / "results" / f"{name}.csv").read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if "lite" in line or "espnet-branchformer" in line]
+        ids = ("librispeech-branchformer-summarymixing-lite", "slurp-espnet-branchformer")
+        kept = [line for line in lines if line.startswith(ids)]
         (results / f"{name}.csv").write_text("\n".join([head, *kept, ""]), encoding="utf-8")
     return tmp_path
 

@@ -44,7 +44,7 @@ def test_models_and_figures(tables):
         ("SLU-F1", "77.63", "slu_f1"),
     ]
     figures = [figure for rows in tables.values() for row in rows for figure in row.figures]
-    assert len(figures) == 3 * 26 + 30
+    assert len(figures) == 3 * 26 + 30 + 9
 
 
 def test_cells_are_those_of_the_sources(real_data):
@@ -58,6 +58,11 @@ def test_cells_are_those_of_the_sources(real_data):
     for name in ("librispeech", "other_tasks"):
         with open(folder / f"{name}.csv", newline="") as file:
             theirs += csv.DictReader(file)
+    unread = [row for row in ours if row["metric"] and not row["value"]]
+    assert {(row["source"], row["note"]) for row in unread} == {
+        ("2307.07421", "the paper's figure could not be read")
+    }
+    ours = [row for row in ours if row not in unread]
     assert len(ours) == len(theirs)
     for mine, source in zip(ours, theirs):
         assert {key: mine[key] for key in source} == source
