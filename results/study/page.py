@@ -110,8 +110,10 @@ def findings(comparisons):
     Returns
     -------
     str
-        A line each; a line that there is none.
+        A line each; a line that there is none, or that nothing could be compared yet.
     """
+    if not any(comparison.differences for comparison in comparisons.values()):
+        return f"- Nothing is compared yet: that needs {LEAST_SEEDS} seeds of two systems."
     several = len(comparisons) > 1
     lines = [
         f"- {f'{test}: ' if several else ''}{name} makes {'fewer' if found.value < 0 else 'more'} "

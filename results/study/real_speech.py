@@ -133,7 +133,7 @@ def write_page(rows):
     tables = []
     for test, title in TESTS.items():
         own = [row for row in rows if row["test"] == test]
-        if own:
+        if own and comparisons[test].rates:
             tables.append(f"## {title}\n\n{comparison_table(comparisons[test], own, BASELINES)}")
     write_study(FOLDER, tables="\n\n".join(tables), findings=findings(comparisons))
 

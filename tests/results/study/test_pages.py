@@ -88,3 +88,7 @@ def test_pages_of_made_up_rows(tmp_path, monkeypatch):
     pretraining.write_page([made_up(name, s, "", "test-mini") for name in names for s in (1, 2)])
     text = (pretraining.FOLDER / "README.md").read_text(encoding="utf-8")
     assert "| pre-trained by BEST-RQ |" in text
+
+    pretraining.write_page([made_up(name, 1, "", "test-mini") for name in names])
+    text = (pretraining.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert "Nothing is compared yet" in text
