@@ -52,7 +52,7 @@ def make_dataset(data, targets, hparams, train=False):
     ----------
     data : dict of str to dict
         From :func:`read_manifests`.
-    targets : Tokens or Labels
+    targets : Tokens, Labels or Untranscribed
         See :mod:`summarymixing_sb.data.targets`.
     hparams : dict
         ``sample_rate``, what the targets read and, to train, ``speed_perturb`` (or None).

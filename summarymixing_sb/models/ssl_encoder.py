@@ -7,12 +7,14 @@ SpeechBrain's integration of Hugging Face, ``speechbrain.integrations.huggingfac
 B batch, N samples, T frames of 20 ms, D model width.
 """
 
+from itertools import cycle
+
 from torch import nn
 
 from summarymixing_sb.lengths import from_relative, padding_mask
-from summarymixing_sb.registry import build_mixer
+from summarymixing_sb.registry import build_mixer, mixer_names, options_by_mixer
 
-FRAME = 320  # samples, from one frame to the next
+FRAME = 320  # samples at 16 kHz, from one frame to the next
 WINDOW = 400  # samples, of a frame
 #: What can be replaced, by the names of Hugging Face's classes.
 ATTENTION = ("Wav2Vec2Attention", "HubertAttention")
@@ -21,12 +23,32 @@ ATTENTION = ("Wav2Vec2Attention", "HubertAttention")
 class Samples(nn.Module):
     """Waveforms, cut into frames of 320 samples: the features of a model that learns its own.
 
+    Parameters
+    ----------
+    sample_rate : int
+        Hz.
+    hop_length : int
+        Milliseconds from one frame to the next.
+
+    Raises
+    ------
+    ValueError
+        If these are not 320 samples, by which the pre-trained models count.
+
     Examples
     --------
     >>> import torch
     >>> Samples()(torch.zeros(2, 16000)).shape
     torch.Size([2, 51, 320])
     """
+
+    def __init__(self, sample_rate=16000, hop_length=20):
+        super().__init__()
+        if sample_rate * hop_length != 1000 * FRAME:
+            raise ValueError(
+                "a model of wav2vec 2.0 or HuBERT wants sample_rate 16000 and hop_length 20, "
+                f"not {sample_rate} and {hop_length}"
+            )
 
     def forward(self, signals):
         """Cut (B, N) into (B, N // 320 + 1, 320), with zeros at the end."""
@@ -88,20 +110,23 @@ class WaveformFrontEnd(nn.Module):
 class SSLEncoder(nn.Module):
     """The Transformer of a pre-trained model, attention of some layers replaced by mixers.
 
+    Windowed SummaryMixing in this place is of arXiv 2602.09043.
+
     Parameters
     ----------
     ssl : speechbrain.integrations.huggingface.wav2vec2.Wav2Vec2
         Of wav2vec 2.0 or HuBERT. Its layer drop is turned off.
     replaced_layers : list of int or str
         Layers, from 0 on, negative ones counted from the last; or "all".
-    mixer : str
-        See :func:`summarymixing_sb.registry.build_mixer`.
+    attention_type : str or list of str
+        Mixers that take turns over the replaced layers, see
+        :func:`summarymixing_sb.registry.mixer_names`.
     nhead : int
         Heads of the mixer.
     dropout : float
         Of the mixer.
     mixer_options : dict, optional
-        Options by mixer.
+        See :func:`summarymixing_sb.registry.options_by_mixer`.
 
     Attributes
     ----------
@@ -111,14 +136,15 @@ class SSLEncoder(nn.Module):
     Raises
     ------
     ValueError
-        If there is no such layer, or the model is of another kind.
+        If there is no such layer or mixer, a mixer needs relative positions, or the model is of
+        another kind.
     """
 
     def __init__(
         self,
         ssl,
         replaced_layers="all",
-        mixer="SummaryMixing",
+        attention_type="SummaryMixing",
         nhead=1,
         dropout=0.0,
         mixer_options=None,
@@ -129,11 +155,18 @@ class SSLEncoder(nn.Module):
         self.projection, self.encoder = model.feature_projection, model.encoder
         layers = self.encoder.layers
         chosen = _layers(replaced_layers, len(layers))
-        options = (mixer_options or {}).get(mixer, {})
+        names = mixer_names(attention_type)
+        options = options_by_mixer(names, mixer_options)
         width = model.config.hidden_size
         self.mixers = nn.ModuleList(
-            build_mixer(mixer, width, nhead, dropout, **options) for _ in chosen
+            build_mixer(name, width, nhead, dropout, **options.get(name, {}))
+            for name, _ in zip(cycle(names), chosen)
         )
+        if any(mixer.position == "relative" for mixer in self.mixers):
+            raise ValueError(
+                f"attention_type: {', '.join(names)} needs relative positions, which the "
+                "pre-trained model does not have"
+            )
         self.padding = PaddingMask(whole=len(chosen) == len(layers))
         self.encoder.register_forward_pre_hook(self.padding.take, with_kwargs=True)
         for index, own in zip(chosen, self.mixers):

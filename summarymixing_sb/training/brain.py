@@ -18,7 +18,7 @@ class EncoderBrain(ResumableBrain):
 
     Parameters
     ----------
-    targets : Tokens or Labels
+    targets : Tokens, Labels or Untranscribed
         The model's outputs, see :mod:`summarymixing_sb.data.targets`.
     **kwargs
         Arguments of `speechbrain.Brain`. The modules are ``normalize``, ``CNN``, ``Transformer``

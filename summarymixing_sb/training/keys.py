@@ -25,11 +25,7 @@ _PRETRAINED = (("pretrained_model", (True,)),)
 _STARTS = text("", "the beginning of names")
 _CHUNKS = (("chunkwise_prob", (True,)),)
 _LIMITED = (("limited_left_context_prob", (True,)),)
-
-
-def _is_layer(value):
-    return isinstance(value, int) and not isinstance(value, bool)
-
+_LAYERS = list_of(integer(-1000), 0)
 
 #: Keys of the YAML files; others may stand in a file, and are not checked.
 KEYS = {
@@ -125,7 +121,7 @@ KEYS = {
     "replaced_layers": Key(
         "all, or list of int",
         "all, or a list of layers, in [ ]",
-        lambda value: value == "all" or (isinstance(value, list) and all(map(_is_layer, value))),
+        lambda value: value == "all" or _LAYERS.accepts(value),
     ),
     "attention_type": text(""),
     "d_model": integer(2, step=2),

@@ -85,3 +85,29 @@ def test_it_has_no_chunks(source):
     _, encoder = build(source, [])
     with pytest.raises(ValueError, match="no chunks"):
         encoder(torch.randn(1, 10, 16), None, None, dynchunktrain_config=object())
+
+
+def test_mixers_take_turns_over_the_replaced_layers(source):
+    names = "SummaryMixing,none"
+    encoder = SSLEncoder(load(source), "all", names, mixer_options=WINDOW)
+    kinds = [type(mixer).__name__ for mixer in encoder.mixers]
+    assert kinds[0] == kinds[2] == "SummaryMixing" != kinds[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"attention_type": "RelPosMHAXL", "nhead": 4}, "RelPosMHAXL needs relative positions"),
+        ({"mixer_options": {"SummaryMixing": {"windows": 3}}}, "no option 'windows'"),
+    ],
+)
+def test_mixers_that_cannot_be(source, options, message):
+    with pytest.raises(ValueError, match=message):
+        SSLEncoder(load(source), **options)
+
+
+def test_frames_are_those_of_the_model():
+    with pytest.raises(
+        ValueError, match="wants sample_rate 16000 and hop_length 20, not 16000 and 10"
+    ):
+        Samples(16000, 10)

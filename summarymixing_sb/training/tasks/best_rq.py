@@ -168,5 +168,6 @@ def nearest_codes(quantizer, x):
     >>> nearest_codes(quantizer, x).equal(quantizer(x))
     True
     """
-    x = x.float()
-    return (F.normalize(x @ quantizer.P, dim=-1) @ quantizer.CB.T).argmax(-1)
+    # in half precision many codes would be others
+    with torch.autocast(x.device.type, enabled=False):
+        return (F.normalize(x.float() @ quantizer.P, dim=-1) @ quantizer.CB.T).argmax(-1)

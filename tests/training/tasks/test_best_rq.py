@@ -51,7 +51,10 @@ def test_masked_frames_are_noise_and_their_codes_are_of_what_was_there(count):
 def test_nearest_codes_are_the_quantisers():
     torch.manual_seed(0)
     quantizer, x = RandomProjectionQuantizer(320, 16, 512), torch.randn(4, 60, 320)
-    assert nearest_codes(quantizer, x).equal(quantizer(x))
+    codes = quantizer(x)
+    assert nearest_codes(quantizer, x).equal(codes)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert nearest_codes(quantizer, x).equal(codes)
 
 
 def test_validation_masks_the_same_frames_each_time(pretrained):
