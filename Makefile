@@ -65,13 +65,15 @@ demo-transducer: $(INSTALLED)
 	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo_transducer.yaml \
 		--data_folder=runs/mini/LibriSpeech $(ARGS)
 
+BEST_RQ := runs/LibriSpeech/demo_best_rq
+
 demo-best-rq: $(INSTALLED)
 	$(BIN)/python -m recipes.minicorpora.librispeech runs/mini
 	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo_best_rq.yaml \
-		--data_folder=runs/mini/LibriSpeech $(ARGS)
+		--data_folder=runs/mini/LibriSpeech --output_folder=$(BEST_RQ) $(ARGS)
 	$(BIN)/python recipes/LibriSpeech/train.py hparams/LibriSpeech/demo.yaml \
-		--data_folder=runs/mini/LibriSpeech --output_folder=runs/LibriSpeech/demo_from_best_rq \
-		--pretrained_model=runs/LibriSpeech/demo_best_rq/SummaryMixing/3407
+		--data_folder=runs/mini/LibriSpeech --output_folder=$(BEST_RQ)_recogniser \
+		--pretrained_model=$(BEST_RQ) $(ARGS)
 
 DEMO := runs/LibriSpeech/demo/SummaryMixing/3407
 

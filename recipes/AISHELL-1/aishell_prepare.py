@@ -72,7 +72,7 @@ def prepare_aishell(
     splits = list(dict.fromkeys(split for members in manifests.values() for split in members))
     folder = _corpus_folder(folder, splits)
     texts = read_transcript(folder / TRANSCRIPT)
-    speakers = {path.name: path.parent.name for path in (folder / "wav").glob("*/*/")}
+    speakers = _speakers(folder)
     if not allow_incomplete_evaluation:
         _refuse_missing_speakers(folder, texts, speakers)
     audio = {split: find_files(folder / "wav" / split, "*/*.wav") for split in splits}
@@ -81,7 +81,7 @@ def prepare_aishell(
         save_folder,
         manifests,
         sources,
-        lambda split: pair(split, audio[split], texts, speakers),
+        lambda split: pair(split, audio[split], texts, speakers, str(folder / TRANSCRIPT)),
         {"dataset": "AISHELL-1", "rules": RULES},
         SAMPLE_RATE,
         complete=() if allow_incomplete_evaluation else (*valid_splits, *test_splits),
@@ -140,7 +140,7 @@ def read_transcript(file):
     return texts
 
 
-def pair(split, files, texts, speakers):
+def pair(split, files, texts, speakers, transcript):
     """Pair the recordings of a split with their transcripts.
 
     Parameters
@@ -152,6 +152,8 @@ def pair(split, files, texts, speakers):
         Of the whole corpus, by name.
     speakers : dict of str to str
         Split by speaker.
+    transcript : str
+        File of the texts.
 
     Returns
     -------
@@ -167,7 +169,7 @@ def pair(split, files, texts, speakers):
         if speakers.get(speaker) != split:
             continue
         if name not in audio:
-            skipped.append(Skipped(name, TRANSCRIPT, "transcript without audio"))
+            skipped.append(Skipped(name, transcript, "transcript without audio"))
         elif not text:
             skipped.append(Skipped(name, audio[name], "transcript without words"))
         else:
@@ -183,12 +185,17 @@ def _speaker(name):
     return NAME.fullmatch(name)[1]
 
 
+def _speakers(folder):
+    """Give the split of each speaker who has a folder."""
+    return {path.name: path.parent.name for path in folder.glob("wav/*/*") if path.is_dir()}
+
+
 def _corpus_folder(folder, splits):
     """Give the folder that holds the corpus; raise with what was looked for if it is not there."""
     if not (folder / TRANSCRIPT).is_file() and (folder / "data_aishell" / TRANSCRIPT).is_file():
         folder = folder / "data_aishell"
     packed = sorted(path.name for path in (folder / "wav").glob("*.tar.gz"))
-    unpacked = {path.name for path in (folder / "wav").glob("*/*/")}
+    unpacked = _speakers(folder)
     packed = [name for name in packed if name.removesuffix(".tar.gz") not in unpacked]
     if packed:
         raise FileNotFoundError(
@@ -197,7 +204,7 @@ def _corpus_folder(folder, splits):
         )
     missing = [split for split in splits if not any((folder / "wav" / split).glob("*/*.wav"))]
     if missing or not (folder / TRANSCRIPT).is_file():
-        present = sorted(path.name for path in folder.glob("wav/*/"))
+        present = sorted({*_speakers(folder).values()})
         raise FileNotFoundError(
             f"AISHELL-1 is not in data_folder {folder}: looked for {LAYOUT}, for the split(s) "
             f"{', '.join(splits)}. Splits there: {', '.join(present) or 'none'}; the transcript is "

@@ -82,15 +82,15 @@ def prepare_speechcommands(
     names = {split: sorted(own) for split, own in listed.items()}
     evaluated = {name for own in listed.values() for name in own}
     present = [
-        os.path.relpath(p, folder) for word in words for p in find_files(folder / word, "*.wav")
+        f"{word}/{Path(p).name}" for word in words for p in find_files(folder / word, "*.wav")
     ]
-    names["train"] = [name for name in map(_posix, present) if name not in evaluated]
+    names["train"] = [name for name in present if name not in evaluated]
     if not allow_overlap:
         _refuse_shared_speakers(names)
     noises = find_files(folder / NOISE, "*.wav") if classes == TWELVE else []
     if classes == TWELVE and not noises:
         raise FileNotFoundError(f"12 classes need {folder / NOISE}/*.wav to make silence of")
-    rows = {split: choose(names[split], split, classes, noises) for split in splits}
+    rows = {split: choose(names[split], split, classes) for split in splits}
     paths = {split: {str(folder / name) for name, _ in own} for split, own in rows.items()}
     sources = {
         split: [*(str(folder / file) for file in LISTS.values()), *sorted(own), *noises]
@@ -137,8 +137,8 @@ def read_lists(folder):
     return listed
 
 
-def choose(names, split, classes, noises):
-    """Give the recordings of a split their labels.
+def choose(names, split, classes):
+    """Choose the recordings of a split, and give them their labels.
 
     Parameters
     ----------
@@ -147,12 +147,11 @@ def choose(names, split, classes, noises):
     split : str
         Seeds what is drawn: the same names give the same choice.
     classes : int
-    noises : list of str
 
     Returns
     -------
     list of (str, str)
-        Name and label; of a silence, its number as the name.
+        Name and label.
     """
     if classes != TWELVE:
         return [(name, _word(name)) for name in names]
@@ -197,7 +196,7 @@ def pair(folder, split, rows, noises):
 
 
 def _silences(split, noises, count):
-    """Draw seconds of noise, each split from parts of its own."""
+    """Yield seconds of noise, each split's from parts of its own."""
     draw = random.Random(f"{split} {SILENCE}")
     first, last = SHARES[split]
     for number in range(count):
@@ -210,7 +209,7 @@ def _silences(split, noises, count):
 
 def _words(folder, classes):
     """Name the words of the corpus; raise if they are not as many as the classes."""
-    words = sorted(path.name for path in folder.glob("[a-z]*/") if any(path.glob("*.wav")))
+    words = sorted({path.parent.name for path in folder.glob("[a-z]*/*.wav")})
     if classes == TWELVE:
         missing = sorted({*COMMANDS} - {*words})
         if missing:
@@ -244,7 +243,3 @@ def _word(name):
 def _speaker(name):
     """Give the hash of a speaker, which begins the names of files."""
     return Path(name).stem.partition("_nohash_")[0]
-
-
-def _posix(name):
-    return Path(name).as_posix()

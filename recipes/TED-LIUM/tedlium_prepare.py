@@ -158,7 +158,9 @@ def read_stm(file):
         if not line.strip() or line.startswith(";;"):
             continue
         # the labels may be left out
-        found = re.fullmatch(r"(\S+) (\S+) (\S+) (\S+) (\S+)(?: <[^>]*,[^>]*>)?(.*)", line.strip())
+        found = re.fullmatch(
+            r"(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+<[^>]*>)?(.*)", line.strip()
+        )
         try:
             talk, _, speaker, start, end, text = found.groups()
             segments.append(Segment(talk, speaker, float(start), float(end), text.strip()))
@@ -220,7 +222,7 @@ def _check_data_folder(folder, splits):
     """Raise with what was looked for and what is there, if a split is missing."""
     missing = [split for split in splits if not any((folder / split / "stm").glob("*.stm"))]
     if missing:
-        present = sorted(path.parent.name for path in folder.glob("*/stm/"))
+        present = sorted({path.parents[1].name for path in folder.glob("*/stm/*.stm")})
         raise FileNotFoundError(
             f"TED-LIUM is not in data_folder {folder}: there is no {LAYOUT} for the split(s) "
             f"{', '.join(missing)}. Splits there: {', '.join(present) or 'none'}."

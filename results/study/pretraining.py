@@ -33,7 +33,6 @@ SHARED = {
 }
 BASELINES = ("from scratch",)
 PRETRAINED = "pre-trained by BEST-RQ"
-FROZEN = {"frozen_parts": ["CNN", "Transformer.custom_src_module", "Transformer.encoder.layers.0"]}
 
 
 def main(argv=None):
@@ -48,16 +47,7 @@ def main(argv=None):
         data = {"data_folder": str(folder / "ten_minutes" / "LibriSpeech")}
         start = System("BEST-RQ", {**BEST_RQ, **untranscribed}, yaml=PRETRAINING)
         scratch = System(BASELINES[0], {**SHARED, **data})
-        systems = [
-            scratch,
-            replace(scratch, name=PRETRAINED, start=start),
-            replace(
-                scratch,
-                name=f"{PRETRAINED}, first layer frozen",
-                overrides={**scratch.overrides, **FROZEN},
-                start=start,
-            ),
-        ]
+        systems = [scratch, replace(scratch, name=PRETRAINED, start=start)]
         seeds = range(1, options.seeds + 1)
         run_trials(table, YAML, systems, seeds, folder / "pretraining", options.jobs)
     write_page(read_rows(table))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from summarymixing_sb.evaluation.bootstrap import bootstrap_interval
-from summarymixing_sb.evaluation.slu import check_lengths
+from summarymixing_sb.evaluation.scoring import check_lengths
 
 
 def label_scores(references, predictions):

@@ -59,6 +59,17 @@ def count_errors(measures):
     return measures.substitutions + measures.deletions + measures.insertions
 
 
+def check_lengths(given, predictions):
+    """Raise ValueError unless there are as many predictions as of the other, and some."""
+    if len(given) != len(predictions):
+        raise ValueError(
+            f"{len(predictions)} predictions for {len(given)} utterances: "
+            "give one per utterance, in the same order"
+        )
+    if not given:
+        raise ValueError("there are no utterances to score")
+
+
 def score(references, hypotheses):
     """Score hypotheses against references, with jiwer.
 

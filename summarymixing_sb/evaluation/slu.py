@@ -9,7 +9,7 @@ import numpy as np
 
 from summarymixing_sb.data.semantics import Semantics
 from summarymixing_sb.evaluation.bootstrap import bootstrap_interval
-from summarymixing_sb.evaluation.scoring import count_errors
+from summarymixing_sb.evaluation.scoring import check_lengths, count_errors
 
 NOTHING = Semantics("", "")
 _BEFORE_CLITIC = re.compile(r"(?<=\w)(?=(?:'(?:s|m|d|re|ve|ll)|n't)(?!\w))")
@@ -266,14 +266,3 @@ def _recall(sums):
 
 def _f1(sums):
     return _percent(2 * sums[..., 0], 2 * sums[..., 0] + sums[..., 1] + sums[..., 2])
-
-
-def check_lengths(given, predictions):
-    """Raise ValueError unless there are as many predictions as of the other, and some."""
-    if len(given) != len(predictions):
-        raise ValueError(
-            f"{len(predictions)} predictions for {len(given)} utterances: "
-            "give one per utterance, in the same order"
-        )
-    if not given:
-        raise ValueError("there are no utterances to score")

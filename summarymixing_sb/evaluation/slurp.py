@@ -6,13 +6,8 @@ import sys
 from pathlib import Path
 
 from summarymixing_sb.data.semantics import Semantics, annotated_entities, parse_annotation
-from summarymixing_sb.evaluation.slu import (
-    NOTHING,
-    Understood,
-    check_lengths,
-    slu_scores,
-    understood,
-)
+from summarymixing_sb.evaluation.scoring import check_lengths
+from summarymixing_sb.evaluation.slu import NOTHING, Understood, slu_scores, understood
 from summarymixing_sb.files import atomic_open
 
 RECORDINGS = ("both", "headset", "far")

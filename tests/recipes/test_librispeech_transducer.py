@@ -80,6 +80,13 @@ def test_tests_over_chunk_sizes(corpus, tmp_path, capsys):
     assert record["decoding"]["method"] == "ctc_greedy"
     assert record["decoding"]["beam"] is None
 
+    # the chapter of each test set in one pass, whole and in chunks
+    long_form = {"test_long_form": True, "results_folder": tmp_path / "long"}
+    run(corpus, tmp_path, "--test_only", **long_form, test_chunks="[null, [4, 1]]")
+    for name in ("offline", "chunk4_left1"):
+        record = json.loads((tmp_path / "long" / f"test-mini.long_form.{name}.json").read_text())
+        assert (record["utterances"], record["words"]) == (1, records[0]["words"])
+
     # recordings, with a boost beyond all measure
     file = next((corpus / "test-mini").rglob("*.flac"))
     (tmp_path / "words.txt").write_text("ABLE\n")

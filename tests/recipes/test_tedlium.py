@@ -74,6 +74,14 @@ def test_rows(prepare, data, log):
     assert "test: 2 segments without words, or not to be scored" in log
 
 
+def test_tabs_and_labels_of_release_3(prepare, data):
+    rows = prepare()
+    for stm in (data / "test" / "stm").iterdir():
+        text = stm.read_text().replace("<o,f0,male>", "<NA>").replace(" 1 ", "\t1\t")
+        stm.write_text(text)
+    assert prepare()["test"] == rows["test"]
+
+
 def test_release_3_has_its_splits_in_a_folder(prepare, data):
     rows = prepare()
     legacy = data.parent / "TEDLIUM_release-3" / "legacy"
@@ -150,6 +158,8 @@ def test_segments_and_whole_talks(data, tmp_path):
     # from the start of the first segment to the end of the last
     assert whole["hours_audio"] == pytest.approx(2 * (3 * 0.9 + 2 * GAP) / 3600, rel=0.01)
     assert whole["annotated_utterances"] is None
+    log = (tmp_path / "run" / "train_log.txt").read_text()
+    assert "test: test.long_form - test WER" in log  # of whole recordings there is no loss
     assert len(whole["wer_interval"]) == 2
     reference = (tmp_path / "long" / "test.long_form.ref.txt").read_text().split("\n")[0]
     rows = rows_of(tmp_path / "run" / "save" / "manifests" / "test.csv")

@@ -191,6 +191,12 @@ class ASRBrain(StreamingBrain):
         ):
             self.decoder = self.get_decoder("valid")
 
+    def on_stage_end(self, stage, stage_loss, epoch=None):
+        """Keep the statistics; there is no loss of whole recordings."""
+        super().on_stage_end(stage, stage_loss, epoch)
+        if stage == sb.Stage.TEST and self.long_form:
+            self.test_stats.pop("loss")
+
     def get_decoder(self, stage):
         """Build the decoder of a stage (``valid`` or ``test``), once."""
         if stage not in self.decoders:
