@@ -28,7 +28,7 @@ SHARED = {
     "valid_decoding": "ctc_greedy",
     "test_decoding": "ctc_greedy",
     "output_neurons": 120,
-    "number_of_epochs": 60,
+    "number_of_epochs": 30,
     "n_warmup_steps": 300,
 }
 BASELINES = ("from scratch",)
