@@ -2,11 +2,10 @@
 
 import csv
 import json
-import shlex
 from pathlib import Path
 
 from results.tools.markdown import markdown_table
-from summarymixing_sb.training.config import parse_command_line, read_settings
+from results.tools.published import settings_of
 
 HEAD = """# Models and hyperparameters of the published rows
 
@@ -80,7 +79,7 @@ def model_line(command):
     -------
     dict of str to str
     """
-    settings = _settings(command.root / command.yaml, command.overrides)
+    settings = settings_of(command.root / command.yaml, command.overrides)
     ours = settings["attention_type"] == "SummaryMixing"
     mixer = {
         "form": settings["mixer_form"] if ours else "",
@@ -133,7 +132,7 @@ def training_tables(file, root):
         model[line["key"]] = line["value"], line["source"]
     tables = {}
     for (yaml, overrides), known in facts.items():
-        settings = _settings(Path(root) / yaml, overrides)
+        settings = settings_of(Path(root) / yaml, overrides)
         rows = []
         for key in KEYS:
             if key not in settings:
@@ -147,11 +146,6 @@ def training_tables(file, root):
             rows.append({"key": f"`{key}`", **columns, source: value})
         tables[f"`{' '.join(filter(None, (yaml, overrides)))}`"] = rows
     return tables
-
-
-def _settings(file, overrides):
-    parsed = parse_command_line([str(file), *shlex.split(overrides)])[2]
-    return read_settings(file, {"data_folder": ".", **parsed})
 
 
 def _positions(settings):

@@ -114,7 +114,7 @@ class Command:
         whole = int(utterances or 0) >= self.utterances and annotated in ("", utterances)
         if run["yaml"] != self.yaml or not whole:
             return False
-        defaults = _defaults(self.root / self.yaml)
+        defaults = settings_of(self.root / self.yaml)
         given = json.loads(run["overrides"])
         return _essential(given, defaults) == _essential(self.parsed(), defaults)
 
@@ -214,9 +214,21 @@ def _parse(file, overrides):
 
 
 @cache
-def _defaults(file):
-    """Read a YAML file without overrides."""
-    return read_settings(file, {"data_folder": "."})
+def settings_of(file, overrides=""):
+    """Read a YAML file, once for all who ask.
+
+    Parameters
+    ----------
+    file : Path
+    overrides : str
+        As they are typed.
+
+    Returns
+    -------
+    dict
+        See :func:`summarymixing_sb.training.config.read_settings`; not to be changed.
+    """
+    return read_settings(file, {"data_folder": ".", **_parse(file, overrides)})
 
 
 @cache
@@ -227,7 +239,7 @@ def _count_parameters(file, overrides):
     settings |= {"speed_perturb": None, "compute_features": None, "checkpointer": None}
     # The meta device takes no memory. SpeechBrain's convolutional encoders compute while they are
     # built, which takes long there.
-    has_layers = _defaults(file).get("num_encoder_layers", 0) > 0
+    has_layers = settings_of(file).get("num_encoder_layers", 0) > 0
     with torch.device("meta" if has_layers else "cpu"):
         model = ModelParts(load_hparams(file, settings)["modules"])
     return sum(parameter.numel() for parameter in model.parameters())
