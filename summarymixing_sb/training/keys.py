@@ -30,7 +30,9 @@ _LAYERS = list_of(integer(-1000), 0)
 #: Keys of the YAML files; others may stand in a file, and are not checked.
 KEYS = {
     "seed": integer(0, 2**32 - 1),
-    "task": choice("asr", "slu", "intent", "transducer", "classification", "best_rq"),
+    "task": choice(
+        *("asr", "slu", "intent", "transducer", "classification", "best_rq", "wav2vec2")
+    ),
     "output_folder": path(),
     "save_folder": path(),
     "train_log": path("file"),
@@ -101,6 +103,9 @@ KEYS = {
     "mask_noise": number(0),
     "codes": integer(2),
     "code_size": integer(1),
+    "negatives": integer(1),
+    "contrastive_temperature": number(above=0),
+    "diversity_weight": number(0),
     "pretrained_encoder": path("null, or the output_folder", null=True),
     "pretrained_model": path("null, or the output_folder", null=True),
     "pretrained_parts": list_of(_STARTS, 1, "null, or list", null=True, used=_PRETRAINED),

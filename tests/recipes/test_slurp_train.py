@@ -140,7 +140,10 @@ def test_starts_from_a_pretrained_encoder(corpus, tmp_path):
 
 def test_bad_input(corpus, tmp_path):
     for changes, message in (
-        ({"task": "parsing"}, "task: give asr, slu, intent, transducer, classification or best_rq"),
+        (
+            {"task": "parsing"},
+            "task: give asr, slu, intent, transducer, classification, best_rq or wav2vec2",
+        ),
         ({"avg_checkpoints_by": "WER"}, "choose last, loss or error_rate"),
         ({"recordings": "near"}, "recordings: give both, headset or far"),
     ):

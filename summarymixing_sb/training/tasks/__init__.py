@@ -6,6 +6,7 @@ from summarymixing_sb.training.tasks.classification import ClassificationBrain
 from summarymixing_sb.training.tasks.intent import IntentBrain
 from summarymixing_sb.training.tasks.slu import SLUBrain
 from summarymixing_sb.training.tasks.transducer import TransducerBrain
+from summarymixing_sb.training.tasks.wav2vec2 import Wav2Vec2Brain
 
 TASKS = {
     "asr": ASRBrain,
@@ -14,6 +15,7 @@ TASKS = {
     "transducer": TransducerBrain,
     "classification": ClassificationBrain,
     "best_rq": BestRQBrain,
+    "wav2vec2": Wav2Vec2Brain,
 }
 
 

@@ -1,22 +1,15 @@
 """Pre-training without texts: BEST-RQ, labels of a random projection at masked frames."""
 
-import random
-from contextlib import contextmanager, nullcontext
-
 import speechbrain as sb
 import torch
 import torch.nn.functional as F
-from speechbrain.lobes.models.BESTRQ import compute_mask
 
-from summarymixing_sb.data.targets import Untranscribed
-from summarymixing_sb.evaluation import write_scores
-from summarymixing_sb.lengths import feature_frames, from_relative, subsampling_factor, to_relative
-from summarymixing_sb.training.brain import EncoderBrain
-from summarymixing_sb.training.checkpoints import RandomState
+from summarymixing_sb.lengths import subsampling_factor, to_relative
+from summarymixing_sb.training.tasks.masked import MaskedBrain
 
 
-class BestRQBrain(EncoderBrain):
-    """Train an encoder to guess what is behind masked frames (arXiv 2202.01855).
+class BestRQBrain(MaskedBrain):
+    """Train an encoder to guess the codes of masked frames (arXiv 2202.01855).
 
     Normalised features are stacked to the encoder's frame rate; a fixed random projection and a
     fixed random codebook, SpeechBrain's ``RandomProjectionQuantizer``, make a label of each. Masked
@@ -24,31 +17,27 @@ class BestRQBrain(EncoderBrain):
     ``code_lin``, with their labels.
 
     B batch, T frames after the front end, M masked ones, S features of a stacked frame, D model
-    width, V codes. The modules have ``quantizer`` and ``code_lin``. A mask is of the whole batch,
-    inside of its shortest utterance, as SpeechBrain draws it.
+    width, V codes. The modules have ``quantizer`` and ``code_lin``.
     """
 
-    error_keys = ("error_rate",)
-
-    @classmethod
-    def load_targets(cls, settings, overrides):
-        """Nothing is learned but the speech itself."""
-        del settings, overrides
-        return Untranscribed()
-
-    def compute_forward(self, batch, stage):
+    def guess(self, batch, stage, masked):
         """From waveforms to scores of the codes at masked frames (B, M, V), and their codes (B, M).
 
-        Masks of validation and test are the same each time.
+        Parameters
+        ----------
+        batch : speechbrain.dataio.batch.PaddedBatch
+        stage : speechbrain.Stage
+        masked : torch.Tensor
+            (M,).
+
+        Returns
+        -------
+        scores, codes : torch.Tensor
         """
-        same = nullcontext() if stage == sb.Stage.TRAIN else same_each_time(self.hparams.seed)
         modules = self.stage_modules(stage)
         factor = subsampling_factor(self.unwrapped_modules["CNN"])
-        with same:
-            masked = self.draw_mask(batch).to(self.device)  # (M,)
-            batch = batch.to(self.device)
-            mask = MaskFeatures(modules["quantizer"], masked, factor, self.hparams.mask_noise)
-            features, frames = self.front_end(batch, stage, mask)
+        mask = MaskFeatures(modules["quantizer"], masked, factor, self.hparams.mask_noise)
+        features, frames = self.front_end(batch, stage, mask)
         lengths = to_relative(frames, features.shape[1])
         encoded, _ = modules["Transformer"](features, None, lengths)  # (B, T, D)
         return modules["code_lin"](encoded[:, masked]).float(), mask.codes
@@ -60,29 +49,6 @@ class BestRQBrain(EncoderBrain):
             self.right += (scores.argmax(-1) == codes).sum()
             self.masked += codes.numel()
         return F.cross_entropy(scores.flatten(0, 1), codes.flatten())
-
-    def draw_mask(self, batch):
-        """Draw the masked frames of a batch, before it is on a GPU, which would have to wait."""
-        hop = self.hparams.sample_rate * self.hparams.hop_length // 1000
-        samples = from_relative(batch.sig.lengths.cpu(), batch.sig.data.shape[1])
-        frames = self.unwrapped_modules["CNN"].subsampled(feature_frames(samples, hop)).tolist()
-        length = min(self.hparams.mask_length, *frames)
-        return compute_mask(None, frames, self.hparams.mask_prob, length)
-
-    def on_stage_start(self, stage, epoch=None):
-        """Reset what a stage collects."""
-        super().on_stage_start(stage, epoch)
-        self.right, self.masked = torch.zeros((), device=self.device), 0
-
-    def stage_stats(self, stage):
-        """Share of codes that were guessed wrong, in percent."""
-        return {"error_rate": 100 - 100 * float(self.right) / self.masked}
-
-    def write_results(self, folder, split, info):
-        """Write the accuracy at masked frames."""
-        accuracy = 100 - self.test_stats["error_rate"]
-        scores = {"masked_accuracy": accuracy, "masked_frames": self.masked}
-        return write_scores(folder, split, scores, info), f"masked accuracy {accuracy:.2f} %"
 
 
 class MaskFeatures:
@@ -129,18 +95,6 @@ class MaskFeatures:
         self.codes = nearest_codes(self.quantizer, hidden)
         stacked = stacked.index_copy(1, self.masked, torch.randn_like(hidden) * self.noise)
         return stacked.reshape(padded.shape)[:, :count], lengths
-
-
-@contextmanager
-def same_each_time(seed):
-    """Draw from generators of this seed, and put them back."""
-    before = RandomState.capture()
-    random.seed(seed)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        RandomState.restore(before)
 
 
 @torch.no_grad()

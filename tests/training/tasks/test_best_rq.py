@@ -9,7 +9,8 @@ from speechbrain.nnet.quantisers import RandomProjectionQuantizer
 from tones import make_librispeech, train
 
 from summarymixing_sb.training.checkpoints import RandomState
-from summarymixing_sb.training.tasks.best_rq import MaskFeatures, nearest_codes, same_each_time
+from summarymixing_sb.training.tasks.best_rq import MaskFeatures, nearest_codes
+from summarymixing_sb.training.tasks.masked import same_each_time
 
 SIZES = {"train-mini": 16, "dev-mini": 4, "test-mini": 4}
 SPLITS = {f"{kind}_splits": f"[{name}]" for kind, name in zip(("train", "valid", "test"), SIZES)}
