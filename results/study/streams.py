@@ -27,7 +27,7 @@ SHARED = {
     **SMALL,
     "predictor_size": 96,
     "joint_size": 96,
-    "number_of_epochs": 14,
+    "number_of_epochs": 12,
     "valid_decoding": "transducer_greedy",
     "test_decoding": "transducer_greedy",
     "test_chunks": [None, [16, None], [8, None], [4, None]],
