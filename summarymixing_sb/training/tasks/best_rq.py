@@ -21,19 +21,7 @@ class BestRQBrain(MaskedBrain):
     """
 
     def guess(self, batch, stage, masked):
-        """From waveforms to scores of the codes at masked frames (B, M, V), and their codes (B, M).
-
-        Parameters
-        ----------
-        batch : speechbrain.dataio.batch.PaddedBatch
-        stage : speechbrain.Stage
-        masked : torch.Tensor
-            (M,).
-
-        Returns
-        -------
-        scores, codes : torch.Tensor
-        """
+        """From waveforms to scores (B, M, V) and codes (B, M) of the masked frames."""
         modules = self.stage_modules(stage)
         factor = subsampling_factor(self.unwrapped_modules["CNN"])
         mask = MaskFeatures(modules["quantizer"], masked, factor, self.hparams.mask_noise)

@@ -24,23 +24,9 @@ class Wav2Vec2Brain(MaskedBrain):
     """
 
     def guess(self, batch, stage, masked):
-        """From waveforms to contexts, quantised frames, negatives, and what the quantiser tells.
+        """From waveforms to contexts and targets (B, M, Q), negatives (N, B, M, Q), and codebooks.
 
-        Parameters
-        ----------
-        batch : speechbrain.dataio.batch.PaddedBatch
-        stage : speechbrain.Stage
-        masked : torch.Tensor
-            (M,).
-
-        Returns
-        -------
-        contexts, targets : torch.Tensor
-            (B, M, Q).
-        negatives : torch.Tensor
-            (N, B, M, Q).
-        codebooks : dict
-            ``diversity_loss`` and ``code_perplex``.
+        The latter are what the quantiser tells: ``diversity_loss`` and ``code_perplex``.
         """
         modules = self.stage_modules(stage)
         features, frames = self.front_end(batch, stage)
