@@ -14,22 +14,44 @@ from results.study.corpus import SIZES, SMALL, make_corpus
 from results.study.page import compare_systems, comparison_table, findings, write_study
 from results.study.trials import System, make_parser, read_rows, run_trials
 
-YAML = ROOT / "hparams" / "LibriSpeech" / "demo.yaml"
-PRETRAINING = ROOT / "hparams" / "LibriSpeech" / "demo_best_rq.yaml"
+YAML = ROOT / "hparams" / "LibriSpeech" / "conformer_ctc.yaml"
+PRETRAINING = ROOT / "hparams" / "LibriSpeech" / "best_rq.yaml"
 FOLDER = ROOT / "results" / "study" / "pretraining"
 #: Of the same dev and test sentences and voices, with ten minutes to train on.
 TEN_MINUTES = {**SIZES, "train": (240, 24)}
-ENCODER = {key: value for key, value in SMALL.items() if key != "valid_search_interval"}
-BEST_RQ = {**ENCODER, "number_of_epochs": 15}
-SHARED = {
-    **SMALL,
-    "num_decoder_layers": 0,
-    "ctc_weight": 1.0,
-    "valid_decoding": "ctc_greedy",
-    "test_decoding": "ctc_greedy",
-    "output_neurons": 120,
-    "number_of_epochs": 30,
+#: The small model of the studies, with 40 ms a frame, in which characters have their places.
+BOTH = {
+    **{key: value for key, value in SMALL.items() if key != "valid_search_interval"},
+    "num_encoder_layers": 4,
+    "nhead": 4,
+    "kernel_size": 15,
+    "encoder_positions": False,
+    "dropout": 0.05,
+    "n_mels": 40,
+    "lr": 0.002,
     "n_warmup_steps": 300,
+    "max_batch_ex": 64,
+    "num_buckets": 20,
+    "num_workers": 0,
+    "train_splits": ["train-mini"],
+    "valid_splits": ["dev-mini"],
+    "test_splits": ["test-mini"],
+}
+BEST_RQ = {
+    **BOTH,
+    "number_of_epochs": 10,
+    "layerdrop_prob": 0.0,
+    "mask_length": 8,
+    "mask_prob": 0.06,
+    "codes": 256,
+}
+SHARED = {
+    **BOTH,
+    "valid_search_interval": SMALL["valid_search_interval"],
+    "token_type": "char",
+    "number_of_epochs": 40,
+    "time_drops": 1,
+    "freq_drops": 1,
 }
 BASELINES = ("from scratch",)
 PRETRAINED = "pre-trained by BEST-RQ"

@@ -7,7 +7,6 @@ on where it was. ``--page`` writes the page of the rows that there are.
 
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
 
 from results.benchmark.models import ROOT
 from results.study.corpus import SMALL, make_corpus
@@ -63,14 +62,10 @@ def write_page(rows):
     rows : list of dict
     """
     comparisons = compare_systems(rows, BASELINES)
-    seconds = {}
-    for row in rows:
-        seconds.setdefault(row["system"], []).append(float(row["training_seconds"]))
-    more = {name: {"training, s": f"{mean(of):.0f}"} for name, of in seconds.items()}
     tables = []
     for test, title in TESTS.items():
         own = [row for row in rows if row["test"] == test]
-        table = comparison_table(comparisons[test], own, BASELINES, more)
+        table = comparison_table(comparisons[test], own, BASELINES)
         tables.append(f"## {title}\n\n{table}")
     write_study(FOLDER, tables="\n\n".join(tables), findings=findings(comparisons))
 
