@@ -1,6 +1,7 @@
 """Speech recognition by a transducer, trained to stream with chunks of any size."""
 
 import speechbrain as sb
+import torch
 import torch.nn.functional as F
 from torchaudio.functional import rnnt_loss
 
@@ -157,11 +158,27 @@ def transducer_loss(logits, tokens, lengths, token_lengths, blank_index, scale="
     _check_scale(scale)
     frames = from_relative(lengths, logits.shape[1]).int()
     counts = from_relative(token_lengths, tokens.shape[1]).int()
-    losses = rnnt_loss(logits, tokens.int(), frames, counts, blank=blank_index, reduction="none")
+    losses = _rnnt_losses(logits, tokens, frames, counts, blank_index)
     if scale == "mean":
         return losses.mean()
     total = losses.sum()
     return total + ((losses / frames).mean() - total).detach()
+
+
+def _rnnt_losses(logits, tokens, frames, counts, blank_index):
+    """Give the loss of each utterance (B,).
+
+    On CPUs, torchaudio works through all V scores one by one, which takes several times longer: it
+    is given the two that count, blank's and the next token's.
+    """
+    fused = logits.is_cuda
+    if not fused:
+        following = F.pad(tokens, (0, 1)).unsqueeze(1).expand(logits.shape[:3])  # (B, T, U + 1)
+        both = torch.stack((torch.full_like(following, blank_index), following), dim=-1)
+        logits = logits.gather(-1, both) - logits.logsumexp(-1, keepdim=True)
+        tokens, blank_index = torch.ones_like(tokens), 0
+    options = {"blank": blank_index, "reduction": "none", "fused_log_softmax": fused}
+    return rnnt_loss(logits, tokens.int(), frames, counts, **options)
 
 
 def _check_scale(scale):
