@@ -37,6 +37,8 @@ SMALL = {
     "lr": 0.1,
     "n_warmup_steps": 1,
 }
+#: What SpeechBrain's quantiser keeps as a parameter, though it never changes.
+CONSTANT = {"quantizer.quantiser.max_ent"}
 #: What two utterances mean, in the column that a task learns.
 TEXTS = {
     "wrd": ("A CAB", "DAD"),
@@ -114,7 +116,7 @@ def two_utterances(brain):
 
 
 def train_a_step_and_decode(brain):
-    """Every parameter that is trained moves in two steps.
+    """Every parameter moves in two steps.
 
     Validation and test give a finite loss and two hypotheses.
     """
@@ -126,7 +128,7 @@ def train_a_step_and_decode(brain):
     for _ in range(2):  # a warm-up may begin with a learning rate of 0
         brain.fit_batch(batch)
     for key, parameter in model.named_parameters():
-        assert not (parameter.requires_grad and parameter.equal(before[key])), key
+        assert key in CONSTANT or not parameter.equal(before[key]), key
 
     brain.modules.eval()
     for stage in (sb.Stage.VALID, sb.Stage.TEST):

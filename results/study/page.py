@@ -20,7 +20,8 @@ class Comparison:
     Attributes
     ----------
     rates : dict of str to Estimate
-        Word error rates by system, the lowest first; those of fewer than three seeds are left out.
+        Word error rates by system, the lowest first; those of fewer than `LEAST_SEEDS` seeds are
+        left out.
     differences : dict of (str, str) to Estimate
         By system and baseline; ``p`` is corrected by Holm's method over all tests of the study.
     """

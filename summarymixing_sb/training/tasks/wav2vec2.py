@@ -15,8 +15,9 @@ class Wav2Vec2Brain(MaskedBrain):
     learned (SpeechBrain's ``W2VTargetQuantiser``). Then a learned vector takes the place of the
     masked ones, and what the encoder makes of it, through ``context_lin``, is to be nearer to the
     quantised frame than to those of `negatives` other masked frames of its utterance: equation 3
-    of the paper. The diversity of the codes is a second loss, equation 4. With SummaryMixing in
-    the encoder: arXiv 2407.13377.
+    of the paper. A second loss is for diversity: the share of codes that are not in use, by the
+    perplexity of their mean probabilities, where equation 4 has their entropy. With SummaryMixing
+    in the encoder: arXiv 2407.13377.
 
     B batch, T frames after the front end, M masked ones, C their size, D model width, Q size of a
     quantised frame, N negatives. The modules have ``quantizer``, ``mask_embedding`` and

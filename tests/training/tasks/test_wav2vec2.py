@@ -52,8 +52,10 @@ def test_masked_frames_are_the_vector_and_nothing_else_is(brain):
 
 
 def test_loss_is_that_of_the_paper(brain):
-    """Equations 3 and 4 of arXiv 2006.11477, frame by frame; a negative that is the code itself
-    is left out."""
+    """Equation 3 of arXiv 2006.11477, frame by frame, and the weighted diversity.
+
+    A negative that is the code itself is left out.
+    """
     torch.manual_seed(0)
     contexts, targets = torch.randn(2, 4, 6), torch.randn(2, 4, 6)
     targets[0, 1] = targets[0, 0]
