@@ -100,13 +100,7 @@ def score(references, hypotheses):
     >>> round(result["wer"], 2), result["insertions"], result["words"]
     (33.33, 1, 3)
     """
-    if len(references) != len(hypotheses):
-        raise ValueError(
-            f"cannot score {len(hypotheses)} hypotheses against {len(references)} references: "
-            "give one hypothesis per reference, in the same order"
-        )
-    if not references:
-        raise ValueError("cannot score: there are no references")
+    check_lengths(references, hypotheses)
     references = [as_text(reference) for reference in references]
     hypotheses = [as_text(hypothesis) for hypothesis in hypotheses]
 

@@ -106,7 +106,7 @@ def test_missing_decoding_key_is_named(tmp_path):
     [
         ({"ids": ["one"]}, "1 ids for 2 references"),
         ({"ids": ["one", "one"]}, "twice: one"),
-        ({"hypotheses": ["A"]}, "1 hypotheses against 2"),
+        ({"hypotheses": ["A"]}, "1 predictions for 2"),
         ({"info": {**INFO, "wer": 0.0}}, "must not give wer"),
         ({"info": {**INFO, "hours_audio": 0}}, "hours_audio"),
         ({"info": {**INFO, "seconds": float("nan")}}, "not JSON compliant"),

@@ -36,7 +36,7 @@ def test_no_reference_words_gives_no_rate():
 
 
 def test_refuses_what_it_cannot_score():
-    with pytest.raises(ValueError, match="1 hypotheses against 2 references"):
+    with pytest.raises(ValueError, match="1 predictions for 2 utterances"):
         score(["A", "B"], ["A"])
-    with pytest.raises(ValueError, match="no references"):
+    with pytest.raises(ValueError, match="there are no utterances to score"):
         score([], [])
